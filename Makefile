@@ -1,0 +1,60 @@
+# Needs Python 3.11+ and the package index, nothing else.
+#   make run    the demo, or config.yaml when there is one
+#   make test   all checks and all rings
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONFIG ?= config.yaml
+
+.PHONY: run test format lint types layers unit wire interop e2e coverage schema bench clean
+
+run: $(VENV)/.runnable
+	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
+	else echo "no $(CONFIG): serving the demo on http://localhost:10525/metrics"; \
+	exec $(BIN)/mailserver-exporter demo; fi
+
+test: format lint types layers coverage
+
+format: $(VENV)/.testable
+	$(BIN)/ruff format --check --quiet .
+
+lint: $(VENV)/.testable
+	$(BIN)/ruff check --quiet .
+
+types: $(VENV)/.testable
+	$(BIN)/mypy
+
+layers: $(VENV)/.testable
+	$(BIN)/lint-imports
+
+unit wire interop e2e: $(VENV)/.testable
+	$(BIN)/python -m pytest tests/$@
+
+coverage: $(VENV)/.testable
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report --skip-covered
+
+schema: $(VENV)/.runnable
+	$(BIN)/mailserver-exporter schema > config.schema.json
+
+bench: $(VENV)/.testable
+	$(BIN)/python bench/greeting_exactness.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "missing: Python 3.11 or newer; name one with PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "missing: Python's venv module (Debian: apt-get install python3-venv)"; exit 1; }
+
+$(VENV)/.runnable: pyproject.toml | $(VENV)/bin/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable . || \
+	  { echo "missing: packages of pyproject.toml; is the package index reachable?"; exit 1; }
+	@touch $@
+
+$(VENV)/.testable: pyproject.toml | $(VENV)/bin/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' || \
+	  { echo "missing: packages of pyproject.toml; is the package index reachable?"; exit 1; }
+	@touch $@ $(VENV)/.runnable

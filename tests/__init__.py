@@ -1,0 +1,1 @@
+"""Four rings and the table that feeds them; see README.md."""
