@@ -1,0 +1,148 @@
+"""Hosts, ports and the names that a client gives itself, as text.
+
+Holds the syntax of each, and the sentence for whoever missed it. Refuses to resolve:
+whether a host exists is found out by probing it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+
+from exporter.config.complaint import Refusal, quoted
+
+DNS_PORT = 53
+MAX_PORT = 65535
+MAX_HOST = 253  # RFC 1035 2.3.4: 255 octets on the wire; a final dot is not counted
+MAX_EHLO_NAME = 255  # RFC 5321 4.5.3.1.2
+
+_IPV6 = 6
+_HOST_AND_PORT = re.compile(r"(?P<host>[^:\[\]]*)(?::(?P<port>[0-9]{1,9}))?")
+_IPV6_AND_PORT = re.compile(r"\[(?P<host>[^\[\]]*)\](?::(?P<port>[0-9]{1,9}))?")
+# RFC 1123 2.1, and the underscore, which the DNS carries and operators use.
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+# RFC 5321 4.1.2: Domain = sub-domain *("." sub-domain), without the underscore.
+_SUB_DOMAIN = _LABEL.replace("_", "")
+_DOMAIN = re.compile(rf"{_SUB_DOMAIN}(?:\.{_SUB_DOMAIN})*")
+_ADDRESS_LITERAL = re.compile(
+    r"\[(?:(?P<v4>[0-9.]+)|IPv6:(?P<v6>[0-9a-f:.]+))\]", re.IGNORECASE
+)
+
+_Rules = Iterable[tuple[Callable[[str], bool], str]]
+
+
+def check_host(text: str) -> str:
+    """Give the host back if it is a name or an address literal.
+
+    Raises Refusal.
+    """
+    return text if version(text) else _checked(text, _HOST_RULES)
+
+
+def check_ehlo_name(text: str) -> str:
+    """Give the name back if RFC 5321 lets a client call itself so.
+
+    Raises Refusal.
+    """
+    return _checked(text, _EHLO_RULES)
+
+
+def split_port(text: str) -> tuple[str, int | None]:
+    """Give host and port of `host`, `host:port`, `[IPv6]:port` or a bare IPv6 literal.
+
+    The host is not judged yet, nor whether the port is within range. Raises Refusal.
+    """
+    if version(text) == _IPV6:
+        return text, None
+    plain = _HOST_AND_PORT.fullmatch(text)
+    bracketed = _IPV6_AND_PORT.fullmatch(text)
+    match = plain or bracketed
+    if match is None or (bracketed and version(bracketed["host"]) != _IPV6):
+        raise Refusal(f"{quoted(text)} is not `host`, `host:port` or `[IPv6]:port`")
+    return match["host"], None if match["port"] is None else int(match["port"])
+
+
+def join_port(host: str, port: int) -> str:
+    """Spell host and port as one, with brackets around an IPv6 literal."""
+    return f"[{host}]:{port}" if version(host) == _IPV6 else f"{host}:{port}"
+
+
+def read_dns_server(text: str) -> tuple[str, int]:
+    """Give address and port of a DNS server; port 53 when none is written.
+
+    Raises Refusal.
+    """
+    host, port = split_port(text)
+    if version(host) is None:
+        raise Refusal(f"{quoted(host)} is not an IPv4 or IPv6 address; give one")
+    port = DNS_PORT if port is None else port
+    if not 1 <= port <= MAX_PORT:
+        raise Refusal(f"the port must be from 1 to {MAX_PORT}, not {port}")
+    return host, port
+
+
+def version(text: str) -> int | None:
+    """Give 4 or 6 for an address literal, None for all else, an IPv6 zone included."""
+    try:
+        return None if "%" in text else ipaddress.ip_address(text).version
+    except ValueError:
+        return None
+
+
+def _checked(text: str, rules: _Rules) -> str:
+    for broken, sentence in rules:
+        if broken(text):
+            raise Refusal(sentence.format(quoted(text)))
+    return text
+
+
+def _is_bad_literal(text: str) -> bool:
+    literal = _ADDRESS_LITERAL.fullmatch(text)
+    if literal is None:
+        return True
+    return version(literal["v4"] or literal["v6"]) != (4 if literal["v4"] else 6)
+
+
+_HOST_RULES: _Rules = (
+    (lambda text: not text, "the host is empty; give a name or an address"),
+    (
+        lambda text: not text.isascii(),
+        "{} is not ASCII; write it in A-labels (`xn--...`), as the DNS has it",
+    ),
+    (lambda text: text.startswith("["), "{}: write the address without brackets"),
+    (lambda text: "%" in text, "{}: IPv6 zones (`%eth0`) are not supported"),
+    (lambda text: ":" in text, "{} is not an IPv6 address; a port goes under `port:`"),
+    (
+        lambda text: len(text.removesuffix(".")) > MAX_HOST,
+        f"{{}} is longer than {MAX_HOST} characters",
+    ),
+    (
+        lambda text: text.removesuffix(".").rpartition(".")[2].isdecimal(),
+        "{} is not an IPv4 address, and a name does not end in digits only",
+    ),
+    (
+        lambda text: not _HOST.fullmatch(text),
+        "{} is not a host name: labels of 1 to 63 letters, digits, `-` and `_`, with "
+        "dots between them",
+    ),
+)
+
+_EHLO_RULES: _Rules = (
+    (
+        lambda text: len(text.encode()) > MAX_EHLO_NAME,
+        f"{{}} is longer than {MAX_EHLO_NAME} octets",
+    ),
+    (
+        lambda text: version(text) is not None,
+        "{} is an address; write it as the literal `[192.0.2.1]` or `[IPv6:::1]`",
+    ),
+    (
+        lambda text: text.startswith("[") and _is_bad_literal(text),
+        "{} is no address literal such as `[192.0.2.1]` or `[IPv6:2001:db8::1]`",
+    ),
+    (
+        lambda text: not (text.startswith("[") or _DOMAIN.fullmatch(text)),
+        "{} is not a domain (RFC 5321 4.1.2): labels of 1 to 63 letters, digits and "
+        "`-`, with dots between them",
+    ),
+)

@@ -1,0 +1,34 @@
+"""What a configuration comes to: frozen, complete, every default filled in.
+
+Holds the result and the defaults of what is not a module's; refuses to know how any of
+it was written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exporter.targets import Module, Target
+from exporter.vocabulary import Phase
+
+DEFAULT_INTERVAL = 60.0
+DEFAULT_CONCURRENCY = 500
+DEFAULT_PER_HOST = 2
+# From a LAN's connect up to a greeting that a tarpit holds back.
+DEFAULT_BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
+    *(0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One configuration, ready to be run."""
+
+    targets: tuple[Target, ...]
+    modules: Mapping[str, Module]  # the built-in ones and the owner's
+    concurrency: int = DEFAULT_CONCURRENCY  # probes at a time
+    per_host: int = DEFAULT_PER_HOST  # probes of one host at a time
+    dns_servers: tuple[tuple[str, int], ...] = ()  # address, port; (): the system's
+    latency_buckets: tuple[float, ...] = DEFAULT_BUCKETS  # ascending, seconds
+    target_bucket_phases: frozenset[Phase] = frozenset()  # with buckets per target too
+    text: str = field(repr=False)  # as read

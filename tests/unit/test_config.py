@@ -1,0 +1,411 @@
+"""A configuration is read whole, or refused with every complaint and its place."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.config import Complaint, Config, ConfigError, Place, load, parse, reader
+from exporter.config import source as config_source
+from exporter.config.builtin import BUILT_IN
+from exporter.config.config import DEFAULT_BUCKETS
+from exporter.config.labels import RESERVED_LABELS
+from exporter.targets import Module, Target, Timeouts
+from exporter.vocabulary import IpFamily, Phase, QuitPolicy, TargetSource
+
+ROOT = Path(__file__).parent.parent.parent
+BAD = sorted(ROOT.glob("tests/bad_configs/*.yaml"))
+EXAMPLE = ROOT / "config.example.yaml"
+PARSERS = (yaml.CSafeLoader, yaml.SafeLoader)
+
+
+def read(text: str) -> Config:
+    return parse(text, path=Path("config.yaml"))
+
+
+def targets(text: str) -> tuple[Target, ...]:
+    return read(f"targets: [{text}]").targets
+
+
+def complaints(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        read(text)
+    return [re.sub("^config.yaml:? ?", "", str(c)) for c in raised.value.complaints]
+
+
+class TestComplaints:
+    """Each bad file holds one mistake and, on top, what is said about it."""
+
+    @pytest.mark.parametrize("parser", PARSERS)
+    @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+    def test_bad_config(
+        self, path: Path, parser: type, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A bad file is refused with exactly the complaints that it names."""
+        monkeypatch.setattr(reader, "_Loader", parser)
+        expected = re.findall("^# expect: (.*)$", path.read_text(), re.MULTILINE)
+        with pytest.raises(ConfigError) as raised:
+            load(path)
+        said = [str(c).removeprefix(f"{path}:") for c in raised.value.complaints]
+        assert said == expected
+
+    def test_a_complaint_has_parts(self) -> None:
+        """A complaint tells its file, place, path and message apart."""
+        with pytest.raises(ConfigError) as raised:
+            read("targets:\n  - {host: a, port: 0}\n")
+        assert raised.value.complaints == (
+            Complaint(
+                file=Path("config.yaml"),
+                place=Place(2, 21),
+                path="targets[0].port",
+                message="must be a whole number from 1 to 65535, not `0`",
+            ),
+        )
+
+    def test_the_error_shows_all(self) -> None:
+        """The error's own text is its complaints, a line each, in the file's order."""
+        with pytest.raises(ConfigError) as raised:
+            read("zzz: 1\ntargets: []\n")
+        assert str(raised.value).splitlines() == [
+            "config.yaml:1:1: zzz: unknown key; the keys here are schedule, limits, "
+            "dns, metrics, modules, targets",
+            "config.yaml:2:10: targets: name at least one mail server",
+        ]
+
+    def test_long_values_are_cut(self) -> None:
+        """A complaint stays readable whatever was written."""
+        (complaint,) = complaints(f"targets: [{'x' * 10_000}]")
+        assert len(complaint) < 300
+
+    @pytest.mark.parametrize("name", RESERVED_LABELS)
+    def test_reserved_labels(self, name: str) -> None:
+        """No target may carry a label that the exporter or Prometheus writes."""
+        (complaint,) = complaints(f"targets: [{{host: a, labels: {{{name}: x}}}}]")
+        assert f"the label `{name}` is taken" in complaint
+
+
+class TestTargets:
+    """Targets, short and long."""
+
+    @pytest.mark.parametrize(
+        ("written", "host", "port", "name"),
+        [
+            ("mx1.example.com", "mx1.example.com", 25, "mx1.example.com:25"),
+            ("MX1.Example.com.", "MX1.Example.com.", 25, "MX1.Example.com.:25"),
+            ("mail.example.com:2525", "mail.example.com", 2525, None),
+            ("my_host", "my_host", 25, "my_host:25"),
+            ("xn--mil-qla.example", "xn--mil-qla.example", 25, None),
+            ("192.0.2.7", "192.0.2.7", 25, "192.0.2.7:25"),
+            ("192.0.2.7:22", "192.0.2.7", 22, "192.0.2.7:22"),
+            ('"[2001:db8::1]:26"', "2001:db8::1", 26, "[2001:db8::1]:26"),
+            ('"[2001:db8::1]"', "2001:db8::1", 25, "[2001:db8::1]:25"),
+            ("2001:db8::1", "2001:db8::1", 25, "[2001:db8::1]:25"),
+            ("{host: '2001:db8::1'}", "2001:db8::1", 25, "[2001:db8::1]:25"),
+            ("{host: a, port: 025}", "a", 25, "a:25"),
+            ("{host: a, name: edge 7}", "a", 25, "edge 7"),
+        ],
+    )
+    def test_spellings(
+        self, written: str, host: str, port: int, name: str | None
+    ) -> None:
+        """Host, port and name come out of each way to write a target."""
+        (target,) = targets(written)
+        assert target == Target(
+            name=name or f"{host}:{port}",
+            host=host,
+            port=port,
+            module=Module(name="mx"),
+            interval=60.0,
+            source=TargetSource.CONFIG,
+        )
+
+    def test_labels_keep_their_order(self) -> None:
+        """A target's own labels are kept as they were written."""
+        (target,) = targets('{host: a, labels: {site: fra, rack: "07", spare: no}}')
+        assert target.labels == (("site", "fra"), ("rack", "07"), ("spare", "no"))
+
+    @pytest.mark.parametrize(
+        ("schedule", "module", "target", "interval"),
+        [
+            ("", "", "", 60.0),
+            ("5m", "", "", 300.0),
+            ("5m", "2m", "", 120.0),
+            ("5m", "2m", "1s", 1.0),
+            ("", "", "1d", 86400.0),
+        ],
+    )
+    def test_the_nearest_interval_wins(
+        self, schedule: str, module: str, target: str, interval: float
+    ) -> None:
+        """A target's interval goes before its module's, that before the schedule's."""
+
+        def keys(value: str) -> str:
+            return f"{{interval: {value}}}" if value else "{}"
+
+        own = f", interval: {target}" if target else ""
+        config = read(
+            f"schedule: {keys(schedule)}\nmodules: {{mine: {keys(module)}}}\n"
+            f"targets: [{{host: a, module: mine{own}}}]"
+        )
+        assert config.targets[0].interval == interval
+
+    @pytest.mark.parametrize("port", [465, 587, 24])
+    def test_a_port_with_its_module_given(self, port: int) -> None:
+        """A port that calls for a module of its own is fine once a module is named."""
+        (target,) = targets(f"{{host: a, port: {port}, module: banner}}")
+        assert (target.port, target.module.name) == (port, "banner")
+
+    def test_a_port_takes_the_owners_module(self) -> None:
+        """The module that a port calls for may be the owner's."""
+        config = read("modules: {submission: {quit: strict}}\ntargets: [a:587]")
+        assert config.targets[0].module is config.modules["submission"]
+
+    def test_a_timeout_beyond_the_interval_is_legal(self) -> None:
+        """A probe may take longer than its interval: overruns are skipped."""
+        config = read(
+            "modules: {slow: {timeout: 10m}}\n"
+            "targets: [{host: a, module: slow, interval: 1s}]"
+        )
+        assert config.targets[0].module.timeout > config.targets[0].interval
+
+
+class TestModules:
+    """Modules, built in and written."""
+
+    def test_built_in(self) -> None:
+        """Without a word about modules there are banner and mx."""
+        assert dict(read("targets: [a]").modules) == {
+            "banner": Module(name="banner", ehlo=False),
+            "mx": Module(name="mx"),
+        }
+
+    def test_every_key(self) -> None:
+        """Every key of a module arrives where it belongs."""
+        config = read(
+            """
+            modules:
+              mine:
+                protocol: smtp
+                ehlo: false
+                ehlo_name: "[IPv6:2001:db8::1]"
+                tls: none
+                quit: strict
+                hold: 1s
+                timeout: 2s
+                timeouts: {dns: 3s, connect: 4s, tls: 5s, greeting: 6s, command: 7s,
+                           quit: 8s, close: 9s}
+                ip_family: prefer_ipv6
+            targets: [{host: a, module: mine}]
+            """
+        )
+        assert config.targets[0].module == Module(
+            name="mine",
+            ehlo=False,
+            ehlo_name="[IPv6:2001:db8::1]",
+            quit=QuitPolicy.STRICT,
+            hold=1.0,
+            timeout=2.0,
+            timeouts=Timeouts(
+                dns=3, connect=4, tls=5, greeting=6, command=7, quit=8, close=9
+            ),
+            ip_family=IpFamily.PREFER_IPV6,
+        )
+
+    def test_an_override_keeps_the_rest(self) -> None:
+        """A module of a built-in's name starts from the built-in's values."""
+        config = read("modules: {banner: {timeouts: {dns: 1s}}}\ntargets: [a]")
+        assert config.modules["banner"] == Module(
+            name="banner", ehlo=False, timeouts=Timeouts(dns=1)
+        )
+        assert BUILT_IN["banner"].timeouts == Timeouts()
+
+    def test_modules_are_frozen(self) -> None:
+        """Nobody can add a module behind the configuration's back."""
+        with pytest.raises(TypeError):
+            read("targets: [a]").modules["x"] = Module(name="x")  # type: ignore[index]  # that is the point
+
+
+class TestSettings:
+    """What is not about one target."""
+
+    def test_defaults(self) -> None:
+        """A file with nothing but a target takes every default."""
+        config = read("targets: [a]")
+        assert (config.concurrency, config.per_host) == (500, 2)
+        assert config.dns_servers == ()
+        assert config.latency_buckets == DEFAULT_BUCKETS
+        assert config.target_bucket_phases == frozenset()
+
+    def test_every_key(self) -> None:
+        """Every key outside modules and targets arrives where it belongs."""
+        config = read(
+            """
+            limits: {concurrency: 7, per_host: 3}
+            dns: {servers: [127.0.0.1, "192.0.2.1:5353", "[::1]:54", "::1"]}
+            metrics:
+              latency_buckets: [5ms, 1s, 1m30s]
+              target_buckets: [connect, quit]
+            targets: [a]
+            """
+        )
+        assert (config.concurrency, config.per_host) == (7, 3)
+        assert config.dns_servers == (
+            ("127.0.0.1", 53),
+            ("192.0.2.1", 5353),
+            ("::1", 54),
+            ("::1", 53),
+        )
+        assert config.latency_buckets == (0.005, 1.0, 90.0)
+        assert config.target_bucket_phases == {Phase.CONNECT, Phase.QUIT}
+
+    def test_the_text_is_kept(self) -> None:
+        """The text stays as it was read, and out of the repr."""
+        config = read("targets: [a] # as written\n")
+        assert config.text == "targets: [a] # as written\n"
+        assert "as written" not in repr(config)
+
+
+class TestLoad:
+    """From a file."""
+
+    def test_a_good_file(self, tmp_path: Path) -> None:
+        """A file is read as UTF-8, a byte order mark or not."""
+        path = tmp_path / "config.yaml"
+        path.write_text("targets: [{host: a, name: Zürich}]", encoding="utf-8-sig")
+        assert load(path).targets[0].name == "Zürich"
+
+    def test_the_example(self) -> None:
+        """The example that is shipped loads, and shows what the defaults are."""
+        config = load(EXAMPLE)
+        plain = read("targets: [a]")
+        assert config.modules["patient"] == Module(name="patient")
+        assert len(config.targets) == 4
+        assert (config.concurrency, config.per_host) == (
+            plain.concurrency,
+            plain.per_host,
+        )
+        assert {t.interval for t in config.targets} == {60.0, 30.0}
+
+    def test_the_example_uncommented(self) -> None:
+        """What the example shows as a comment would load as well."""
+        text = re.sub(
+            "^( +)# ([a-z_]+: )", r"\1\2", EXAMPLE.read_text(), flags=re.MULTILINE
+        )
+        config = read(text)
+        assert config.latency_buckets == (0.005, 0.05, 0.5, 5.0)
+        assert config.modules["patient"].ehlo_name == "probe.example.com"
+
+    def test_a_missing_file(self, tmp_path: Path) -> None:
+        """A file that isn't there is one complaint without a place."""
+        path = tmp_path / "config.yaml"
+        with pytest.raises(ConfigError) as raised:
+            load(path)
+        assert str(raised.value) == f"{path}: there is no such file; check the path"
+
+    def test_a_directory(self, tmp_path: Path) -> None:
+        """A directory is one complaint that asks for the file in it."""
+        with pytest.raises(ConfigError, match="this is a directory; give the path"):
+            load(tmp_path)
+
+    def test_another_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Any other failure to read is told in the system's words."""
+
+        def fail(_path: Path, _mode: str) -> None:
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(Path, "open", fail)
+        with pytest.raises(ConfigError, match="it cannot be read: Input/output error"):
+            load(tmp_path)
+
+    def test_not_utf8(self, tmp_path: Path) -> None:
+        """An octet that isn't UTF-8 is shown with its place."""
+        path = tmp_path / "config.yaml"
+        path.write_bytes("targets:\n  - mü".encode() + b"\xfc.example.com\n")
+        with pytest.raises(ConfigError) as raised:
+            load(path)
+        assert str(raised.value) == (
+            f"{path}:2:7: octet 0xfc is not UTF-8; save the file as UTF-8"
+        )
+
+    def test_too_large(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file over the limit is refused before it is understood."""
+        monkeypatch.setattr(config_source, "MAX_OCTETS", 10)
+        path = tmp_path / "config.yaml"
+        path.write_text("targets: [a]")
+        with pytest.raises(ConfigError, match="larger than 10 octets"):
+            load(path)
+
+
+def complaints_of(text: str) -> tuple[Complaint, ...] | None:
+    """Give the complaints; None for a good configuration."""
+    try:
+        read(text)
+    except ConfigError as error:
+        return error.complaints
+    return None
+
+
+_KEYS = (
+    *("targets", "modules", "schedule", "interval", "limits", "dns", "servers"),
+    *("metrics", "latency_buckets", "target_buckets", "host", "port", "name"),
+    *("module", "labels", "timeouts", "quit", "ehlo", "tls", "mx", "site", "auth"),
+    *("*", "[key]", "<<", ""),
+)
+_SYNTAX = (
+    *"[]{},:-?\"'#\n\t \\&*!|>%@`\ud800\ufeff",
+    *(
+        ": ",
+        "\n  ",
+        "\n- ",
+        "- ",
+        "---",
+        "...",
+        "%YAML ",
+        "<<: ",
+        "&a ",
+        "*a",
+        "!!int ",
+    ),
+    *("!!str ", "!x ", "null", "~", "true", "0x1f", ".inf", "1", "60s", "a:25"),
+)
+_PIECES = st.sampled_from(_KEYS + _SYNTAX) | st.text(max_size=3)
+_TEXTS = st.text() | st.lists(_PIECES).map("".join)
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@given(text=_TEXTS)
+@settings(deadline=None, max_examples=300)
+def test_any_text(parser: type, text: str) -> None:
+    """Whatever the text, it is a configuration or a ConfigError, nothing else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "_Loader", parser)
+        said = complaints_of(text)
+    assert said is None or said
+
+
+_LEAVES = st.sampled_from(["a", "60s", "x:25", "2m", "none", "::1", "\x00"]) | (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+)
+_TREES = st.recursive(
+    _LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(tree=st.dictionaries(st.sampled_from(_KEYS), _TREES, max_size=5))
+@settings(deadline=None)
+def test_any_tree(tree: dict[str, object]) -> None:
+    """Whatever stands under the keys, each complaint is one line with a place."""
+    for complaint in complaints_of(json.dumps(tree)) or ():
+        assert complaint.place is not None
+        assert str(complaint).isprintable()

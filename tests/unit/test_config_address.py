@@ -1,0 +1,137 @@
+"""Hosts, ports and EHLO names: what is let pass, and what is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config.address import (
+    check_ehlo_name,
+    check_host,
+    join_port,
+    read_dns_server,
+    split_port,
+)
+from exporter.config.complaint import Refusal
+
+LABEL = "a" * 63
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("a", "A.b.", "mx-1.example.com", "_25._tcp.example.com", "1and1.com", "3com"),
+        *("192.0.2.1", "::1", "2001:db8::192.0.2.1", "::ffff:192.0.2.1"),
+        *(
+            LABEL,
+            ".".join([LABEL] * 3 + ["a" * 61]),
+            ".".join([LABEL] * 3 + ["a" * 61, ""]),
+        ),
+    ],
+)
+def test_good_hosts(host: str) -> None:
+    """Names in A-labels and address literals are hosts, and are kept as written."""
+    assert check_host(host) == host
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ("", "is empty"),
+        ("bücher.example", "xn--"),
+        ("a b", "not a host name"),
+        ("a\n", "not a host name"),
+        (".", "not a host name"),
+        (".a", "not a host name"),
+        ("a..b", "not a host name"),
+        ("a..", "not a host name"),
+        ("-a", "not a host name"),
+        ("a-", "not a host name"),
+        ("a/b", "not a host name"),
+        (LABEL + "a", "not a host name"),
+        (".".join([LABEL] * 3 + ["a" * 62]), "longer than 253"),
+        ("192.0.2", "not an IPv4 address"),
+        ("192.0.02.1", "not an IPv4 address"),
+        ("1", "not an IPv4 address"),
+        ("a:25", "not an IPv6 address"),
+        ("[::1]", "without brackets"),
+        ("fe80::1%eth0", "zones"),
+    ],
+)
+def test_bad_hosts(host: str, sentence: str) -> None:
+    """Whatever could never be resolved or connected to is refused in a sentence."""
+    with pytest.raises(Refusal, match=sentence):
+        check_host(host)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a", "probe.example.com", "1.example", "xn--mil-qla.example", "a-b.c"),
+        *("[192.0.2.1]", "[IPv6:2001:db8::1]", "[ipv6:::1]"),
+        ".".join([LABEL] * 3 + ["a" * 63]),
+    ],
+)
+def test_good_ehlo_names(name: str) -> None:
+    """Domains and address literals of RFC 5321 4.1.2 may follow EHLO."""
+    assert check_ehlo_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", " ", "a b", "a\r\nRSET", "a\x00", "a.", ".a", "a..b", "-a", "a-", "a_b"),
+        *(
+            "ä.example",
+            "192.0.2.1",
+            "::1",
+            "[192.0.2.256]",
+            "[::1]",
+            "[IPv6:192.0.2.1]",
+        ),
+        *("[]", "[192.0.2.1", "[Tag:x]", "[192.0.2.1]x", "[IPv6:fe80::1%eth0]", "a]"),
+        ".".join([LABEL] * 4 + ["a"]),
+        LABEL + "a",
+    ],
+)
+def test_bad_ehlo_names(name: str) -> None:
+    """Anything else may not, line breaks least of all."""
+    with pytest.raises(Refusal):
+        check_ehlo_name(name)
+
+
+@given(st.ip_addresses() | st.sampled_from(["a", "a.b."]), st.integers(1, 65535))
+def test_ports_come_off_again(host: object, port: int) -> None:
+    """What is joined is split into the same host and port."""
+    assert split_port(join_port(str(host), port)) == (str(host), port)
+    assert split_port(str(host)) == (str(host), None)
+
+
+@pytest.mark.parametrize(
+    "text", ["a:", ":25:", "a:b", "a:-1", "[a]:25", "[::1]25", "[::1]:", "a:1:2", "a:٣"]
+)
+def test_not_a_host_and_port(text: str) -> None:
+    """A colon too many, or something else than a number behind it, is refused."""
+    with pytest.raises(Refusal, match="is not `host`"):
+        split_port(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("192.0.2.53", ("192.0.2.53", 53)),
+        ("192.0.2.53:5353", ("192.0.2.53", 5353)),
+        ("::1", ("::1", 53)),
+        ("[::1]", ("::1", 53)),
+        ("[::1]:5353", ("::1", 5353)),
+    ],
+)
+def test_dns_servers(text: str, server: tuple[str, int]) -> None:
+    """A DNS server is an address, with port 53 unless said otherwise."""
+    assert read_dns_server(text) == server
+
+
+@pytest.mark.parametrize("text", ["", "ns.example.com", "192.0.2.53:0", "[::1]:65536"])
+def test_bad_dns_servers(text: str) -> None:
+    """A name would need a DNS server to find it."""
+    with pytest.raises(Refusal):
+        read_dns_server(text)
