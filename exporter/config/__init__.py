@@ -20,7 +20,7 @@ from exporter.config.config import Config
 from exporter.config.json_schema import schema
 from exporter.config.judge import sound_targets, to_document
 from exporter.config.reader import Node, read
-from exporter.config.relations import check_modules, check_names
+from exporter.config.relations import check_holds, check_modules, check_names
 from exporter.config.single import single_target
 from exporter.config.source import read_text
 
@@ -56,4 +56,5 @@ def parse(text: str, *, path: Path) -> Config:
     targets = tuple(enumerate(document.targets) if document else sound_targets(root))
     check_names(targets, root, complaints)
     check_modules(targets, root, complaints)
+    check_holds(document.modules if document else {}, root, complaints)
     return to_config(complaints.settle(document), text)

@@ -1,14 +1,15 @@
 """What is wrong only when two keys are held side by side.
 
-Holds two laws: no two targets have one name, and a target's module is there. Refuses
-to judge a key by itself.
+Holds three laws: no two targets have one name, a target's module is there, and a hold
+ends before the probe's deadline. Refuses to judge a key by itself.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from exporter.config.builtin import BUILT_IN, DEFAULT_MODULE, PLANNED
 from exporter.config.complaint import Complaints, did_you_mean, quoted
-from exporter.config.model import TargetKeys
+from exporter.config.duration import spell_duration
+from exporter.config.model import ModuleKeys, TargetKeys
 from exporter.config.reader import Entry, Node
 
 Numbered = Iterable[tuple[int, TargetKeys]]
@@ -39,6 +40,22 @@ def check_modules(targets: Numbered, root: Node, complaints: Complaints) -> None
         if target.module_name not in modules:
             message = _about_module(target, modules)
             _complain(message, (number, "module"), root, complaints)
+
+
+def check_holds(
+    modules: Mapping[str, ModuleKeys], root: Node, complaints: Complaints
+) -> None:
+    """Complain about each hold that no probe could see the end of."""
+    for name, keys in modules.items():
+        if keys.hold >= keys.timeout and keys.hold:
+            hold, timeout = spell_duration(keys.hold), spell_duration(keys.timeout)
+            module = root.entries["modules"].node.entries[name].node
+            complaints.add(
+                f"a hold of `{hold}` never ends before the probe's deadline; set "
+                f"`timeout`, which is `{timeout}`, well above it",
+                place=module.entries["hold"].node.place,
+                path=("modules", name, "hold"),
+            )
 
 
 def _about_module(target: TargetKeys, modules: Collection[str]) -> str:
