@@ -4,6 +4,7 @@ Holds facts about a single session and refuses judgement: whether a fact is good
 bad was decided by the dialogue. Times are seconds; `at` counts from the probe's start.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from exporter.vocabulary import (
     ReplyClass,
     Unsolicited,
 )
+
+CLOSING = 221  # the answer to QUIT (RFC 5321 section 4.2.3)
+NOT_AVAILABLE = 421  # may answer any command, or come unasked
 
 
 class Contradiction(ValueError):
@@ -79,10 +83,10 @@ class Offer(NamedTuple):
 
 
 class TcpFacts(NamedTuple):
-    """TCP_INFO at the session's end, where the platform has it."""
+    """TCP_INFO, where the platform has it."""
 
-    rtt: float
-    retransmits: int
+    rtt: float  # seconds, smoothed by the kernel
+    retransmits: int  # segments sent again since the first SYN
 
 
 # Found out before anything was written for the phase, so the phase was never reached.
@@ -90,7 +94,6 @@ _UNREACHED_REASONS = frozenset(
     {Reason.NOT_OFFERED, Reason.TLS_REQUIRED, Reason.INTERNAL_ERROR}
 )
 _CLASS_OF_FIRST_DIGIT = dict(zip((2, 3, 4, 5), ReplyClass, strict=True))
-_AFTER_221 = frozenset({Close.CLEAN, Close.RESET_AFTER_221, Close.OPEN_AFTER_221})
 _BEFORE_CONNECTED = frozenset({Phase.DNS, Phase.CONNECT})
 
 
@@ -121,82 +124,10 @@ class Outcome:
     transcript: tuple[Said, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse contradictions, each by its own sentence."""
-        for broken, sentence in (
-            *self._about_phases(),
-            *self._about_failure(),
-            *self._about_close(),
-            *self._about_details(),
-        ):
-            if broken:
-                raise Contradiction(sentence)
-
-    def _about_phases(self) -> tuple[tuple[bool, str], ...]:
-        reached = [record.phase for record in self.phases]
-        return (
-            (len(set(reached)) != len(reached), "a phase is recorded twice"),
-            (
-                self.duration < 0 or any(r.seconds < 0 for r in self.phases),
-                "a duration is negative",
-            ),
-            (
-                any(r.code is not None and not r.completed for r in self.phases),
-                "a phase has a reply code without a complete reply",
-            ),
-            (
-                (self.close is Close.NONE)
-                != (set(reached) <= _BEFORE_CONNECTED and self.address is None),
-                "close class none and an established connection exclude each other",
-            ),
-        )
-
-    def _about_failure(self) -> tuple[tuple[bool, str], ...]:
-        if self.failure is None:
-            return ()
-        return (
-            (
-                self.failure.reason not in _UNREACHED_REASONS
-                and self.record(self.failure.phase) is None,
-                f"phase {self.failure.phase} failed but has no record",
-            ),
-        )
-
-    def _about_close(self) -> tuple[tuple[bool, str], ...]:
-        return (
-            (
-                (self.close in _AFTER_221) != (self.quit_code == 221),  # noqa: PLR2004 -- RFC 5321's own number
-                f"close class {self.close} with {self.quit_code} in answer to QUIT",
-            ),
-            (
-                self.quit_code is not None and not self.quit_sent,
-                "QUIT was answered without having been sent",
-            ),
-            (
-                self.quit_code != self.code(Phase.QUIT),
-                "the code that answered QUIT is not that of phase quit",
-            ),
-            (
-                self.record(Phase.CLOSE) is not None and not self.quit_acknowledged,
-                "phase close without a 221",
-            ),
-        )
-
-    def _about_details(self) -> tuple[tuple[bool, str], ...]:
-        return (
-            (
-                self.banner_first_byte is not None
-                and self.record(Phase.GREETING) is None,
-                "a first byte of a greeting that was never waited for",
-            ),
-            (
-                self.offer is not None and not self._completed(Phase.EHLO),
-                "extensions without a complete reply to EHLO",
-            ),
-            (
-                self.resolved is not None and self.record(Phase.DNS) is None,
-                "resolved addresses without phase dns",
-            ),
-        )
+        """Hold the facts against the laws below."""
+        for holds, sentence in _LAWS:
+            if not holds(self):
+                raise Contradiction(f"{sentence}: {self}")
 
     def record(self, phase: Phase) -> PhaseRecord | None:
         """Find the record of a phase; None when it was not reached."""
@@ -210,9 +141,15 @@ class Outcome:
         record = self.record(phase)
         return None if record is None else record.code
 
-    def _completed(self, phase: Phase) -> bool:
+    def completed(self, phase: Phase) -> bool:
+        """Whether a phase was reached and what it waits for arrived."""
         record = self.record(phase)
         return record is not None and record.completed
+
+    @property
+    def ended_at(self) -> float:
+        """When the probe was over but for the wait for the close, as Unix time."""
+        return self.started_at + self.duration
 
     @property
     def success(self) -> bool:
@@ -233,9 +170,95 @@ class Outcome:
     @property
     def quit_acknowledged(self) -> bool:
         """Whether a complete 221 answered QUIT, whatever TCP did next."""
-        return self.quit_code == 221  # noqa: PLR2004 -- RFC 5321's own number
+        return self.quit_code == CLOSING
 
     @property
     def graceful(self) -> bool:
         """Whether QUIT got 221 and the server then closed cleanly."""
         return self.close is Close.CLEAN
+
+
+def _close_by_code(outcome: Outcome) -> bool:
+    """Hold the close class against the code that answered QUIT."""
+    if outcome.quit_code is None:
+        return outcome.close not in _ANSWERED
+    return outcome.close in _CLOSE_OF_CODE.get(outcome.quit_code, _OTHER_CODE)
+
+
+_AFTER_221 = frozenset({Close.CLEAN, Close.RESET_AFTER_221, Close.OPEN_AFTER_221})
+_OTHER_CODE = frozenset({Close.OTHER_CODE})
+_CLOSE_OF_CODE = {
+    CLOSING: _AFTER_221,
+    NOT_AVAILABLE: frozenset({Close.CODE_421}),
+}
+_ANSWERED = _AFTER_221 | _OTHER_CODE
+_QUIT_WRITTEN = _ANSWERED | {Close.TIMEOUT, Close.MALFORMED}
+
+_LAWS: tuple[tuple[Callable[[Outcome], bool], str], ...] = (
+    (
+        lambda o: len({r.phase for r in o.phases}) == len(o.phases),
+        "a phase is recorded twice",
+    ),
+    (
+        lambda o: o.duration >= 0 and all(r.seconds >= 0 for r in o.phases),
+        "a duration is negative",
+    ),
+    (
+        lambda o: o.completed(Phase.CONNECT) == (o.address is not None),
+        "a connection that stands has an address, and no other has",
+    ),
+    (
+        lambda o: (
+            o.address is not None or all(r.phase in _BEFORE_CONNECTED for r in o.phases)
+        ),
+        "a phase was reached without a connection",
+    ),
+    (
+        lambda o: (o.close is Close.NONE) == (o.address is None),
+        "the close class is none when no connection stood, and only then",
+    ),
+    (
+        lambda o: o.failure is not None or o.address is not None,
+        "a success without a connection",
+    ),
+    (
+        lambda o: (
+            o.failure is None
+            or o.failure.reason in _UNREACHED_REASONS
+            or o.record(o.failure.phase) is not None
+        ),
+        "a phase failed that was not reached",
+    ),
+    (_close_by_code, "the close class is not that of the code that answered QUIT"),
+    (
+        lambda o: o.quit_sent or (o.quit_code is None and o.close not in _QUIT_WRITTEN),
+        "an answer to QUIT, or a class of one, and QUIT was not sent",
+    ),
+    (
+        lambda o: o.quit_code == o.code(Phase.QUIT),
+        "the code that answered QUIT is not that of phase quit",
+    ),
+    (
+        lambda o: (
+            o.close is not Close.UNSOLICITED_221
+            or Unsolicited.CODE_221 in o.unsolicited
+        ),
+        "an unsolicited 221 that nobody saw",
+    ),
+    (
+        lambda o: o.record(Phase.CLOSE) is None or o.quit_acknowledged,
+        "phase close without a 221",
+    ),
+    (
+        lambda o: o.banner_first_byte is None or o.record(Phase.GREETING) is not None,
+        "the first byte of a greeting that was not waited for",
+    ),
+    (
+        lambda o: o.offer is None or o.completed(Phase.EHLO),
+        "extensions without a complete reply to EHLO",
+    ),
+    (
+        lambda o: o.resolved is None or o.completed(Phase.DNS),
+        "resolved addresses without an answer in phase dns",
+    ),
+)

@@ -75,8 +75,8 @@ class Reason(Word):
     NONE = "none", "no failure", ()
     TIMEOUT = "timeout", "the phase's own limit ran out", tuple(Phase)
     DEADLINE = "deadline", "the whole probe's time ran out first", tuple(Phase)
-    EOF = "eof", "the server ended the stream in order while owing us", _CONNECTED
-    RESET = "reset", "the connection was reset while something was owed", _CONNECTED
+    EOF = "eof", "the server closed before the session was over", _CONNECTED
+    RESET = "reset", "a reset came before the session was over", _CONNECTED
     REFUSED = "refused", "the connection was refused", _CONNECT
     UNREACHABLE = "unreachable", "no route to the host or network", _CONNECT
     LOCAL_ERROR = (

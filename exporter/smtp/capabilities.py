@@ -1,0 +1,66 @@
+"""An EHLO reply to what it offers (RFC 5321 section 4.1.1.1).
+
+The first line is the server's domain and never a keyword. Keywords become label
+values, so only what the grammar allows passes, and only so many: a server must not be
+able to write our metrics for us.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from exporter.outcome import Offer
+from exporter.smtp.reply import Reply
+from exporter.vocabulary import Quirk
+
+# The longest registered keyword has 19 octets; the bound is against invented ones.
+_KEYWORD = re.compile(rb"[A-Z0-9][A-Z0-9-]{0,39}\Z")
+# RFC 4422 section 3.1: up to 20 of these.
+_MECHANISM = re.compile(rb"[A-Z0-9_-]{1,20}\Z")
+# RFC 1870 section 4: up to 20 digits.
+_SIZE = re.compile(rb"[0-9]{1,20}\Z")
+# Servers offer about 10 to 20; each is a series for each target.
+MAX_KEYWORDS = 64
+MAX_MECHANISMS = 32
+
+
+class Capabilities(NamedTuple):
+    """What an EHLO reply says; `starttls` however many keywords stand before it."""
+
+    offer: Offer
+    starttls: bool
+    quirks: frozenset[Quirk]
+
+
+def capabilities(reply: Reply) -> Capabilities:
+    """Read the keyword lines of a positive reply to EHLO."""
+    keywords: list[bytes] = []
+    mechanisms: list[bytes] = []
+    size: int | None = None
+    oldstyle = False
+    for line in reply.lines[1:]:
+        keyword, *arguments = line.upper().split() or [b""]
+        if keyword.startswith(b"AUTH="):
+            oldstyle = True
+            mechanisms += [keyword.removeprefix(b"AUTH="), *arguments]
+            continue
+        keywords.append(keyword)
+        if keyword == b"AUTH":
+            mechanisms += arguments
+        elif keyword == b"SIZE" and arguments and _SIZE.match(arguments[0]):
+            size = int(arguments[0]) or None  # 0 declares no limit
+    offer = Offer(
+        _labels(keywords, _KEYWORD, MAX_KEYWORDS),
+        _labels(mechanisms, _MECHANISM, MAX_MECHANISMS),
+        size,
+    )
+    quirks = frozenset({Quirk.AUTH_OLDSTYLE} if oldstyle else ())
+    return Capabilities(offer, b"STARTTLS" in keywords, quirks)
+
+
+def _labels(
+    words: Iterable[bytes], grammar: re.Pattern[bytes], most: int
+) -> tuple[str, ...]:
+    """Keep distinct words that the grammar allows, in the order seen."""
+    seen = dict.fromkeys(w.decode("ascii") for w in words if grammar.match(w))
+    return tuple(seen)[:most]
