@@ -1,0 +1,71 @@
+"""One log call, two spellings: logfmt as the rest of the ecosystem writes it, or JSON.
+
+Lines go to standard error, one each, whatever a server may have put into a value.
+"""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+LEVELS = ("debug", "info", "warn", "error")
+FORMATS = ("logfmt", "json")
+
+_NUMBERS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+def _printable(_: object, __: str, event: EventDict) -> EventDict:
+    """Escape what could steer a terminal; LF is the renderer's own business."""
+    return {key: _escaped(value) for key, value in event.items()}
+
+
+def _escaped(value: object) -> object:
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in value)
+
+
+_RENDERERS: dict[str, tuple[Processor, ...]] = {
+    "logfmt": (
+        _printable,
+        structlog.processors.LogfmtRenderer(
+            key_order=["time", "level", "msg"], bool_as_flag=False
+        ),
+    ),
+    "json": (structlog.processors.JSONRenderer(),),
+}
+
+
+def configure(level: str, spelling: str) -> None:
+    """Set up logging for the process, our own and that of the libraries."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.format_exc_info,
+            structlog.processors.EventRenamer("msg"),
+            *_RENDERERS[spelling],
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_NUMBERS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
+
+
+class _ToStructlog(logging.Handler):
+    """Hands what libraries log to the same place in the same spelling."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        log.log(
+            max(filter(record.levelno.__ge__, _NUMBERS.values()), default=0),
+            record.getMessage(),
+            source=record.name,
+            exc_info=record.exc_info,
+        )

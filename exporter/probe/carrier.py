@@ -1,0 +1,147 @@
+"""Carries a dialogue over a connection: lines out, replies in, each phase timed.
+
+It judges nothing. Every wait has a limit that was fixed when its phase began, so a
+server that drips octets cannot stretch it.
+"""
+
+from contextlib import suppress
+
+from exporter.outcome import CLOSING
+from exporter.probe import clock
+from exporter.probe.clock import Tick
+from exporter.probe.connection import READ_OCTETS, Connection, Limit
+from exporter.probe.timeline import Span, Timeline
+from exporter.smtp.command import QUIT
+from exporter.smtp.dialogue import Dialogue, Findings, Heard, Interrupted, Step
+from exporter.smtp.goodbye import TcpEnd
+from exporter.smtp.reply import Reply, ReplyError, ReplyReader
+from exporter.targets import Timeouts
+from exporter.vocabulary import Phase, Quirk, Reason
+
+_GONE = frozenset({Reason.EOF, Reason.RESET})
+_END_IN_WORDS = {
+    TcpEnd.FIN: "the server closed the connection",
+    TcpEnd.RESET: "the server reset the connection",
+    TcpEnd.OPEN: "the server left the connection open",
+}
+
+
+class Carrier:
+    """One session: the connection, its limits, and the timeline it is told to."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        timeouts: Timeouts,
+        deadline: Limit,
+        timeline: Timeline,
+    ) -> None:
+        """Carry over this connection; it is closed by whoever opened it."""
+        self._connection = connection
+        self._timeouts = timeouts
+        self._deadline = deadline
+        self._timeline = timeline
+
+    async def carry(self, dialogue: Dialogue) -> Findings:
+        """Walk the dialogue to its end and give its findings."""
+        try:
+            step = next(dialogue)
+            while True:
+                try:
+                    heard = await self._take(step)
+                except Interrupted as interrupted:
+                    self._timeline.note(interrupted.reason.meaning)
+                    step = dialogue.throw(interrupted)
+                else:
+                    step = dialogue.send(heard)
+        except StopIteration as stop:
+            findings: Findings = stop.value
+            return findings
+
+    async def goodbye(self, findings: Findings) -> TcpEnd | None:
+        """See the session out: to the end of TCP after a 221, with a QUIT otherwise.
+
+        Without an exchange of QUIT, one is still written when the server has greeted:
+        it keeps "lost connection" out of the server's log, and nothing waits for its
+        answer (SMTP.md 0.3). Gives None unless 221 answered QUIT.
+        """
+        if findings.quit_code == CLOSING:
+            return await self._await_close(findings)
+        reason = findings.failure.reason if findings.failure else Reason.NONE
+        if findings.greeted and not findings.quit_begun and reason not in _GONE:
+            with suppress(Interrupted):
+                self._timeline.sent(QUIT, self._connection.send(QUIT))
+        return None
+
+    async def _await_close(self, findings: Findings) -> TcpEnd:
+        with self._timeline.phase(Phase.CLOSE) as span:
+            span.start = self._timeline.last
+            limit = Limit.after(self._timeouts.close, self._deadline)
+            end, trailing = await self._connection.drain(limit)
+            if end is not TcpEnd.OPEN:
+                span.complete(clock.now())
+            self._timeline.note(_END_IN_WORDS[end])
+        if trailing:
+            findings.quirks.add(Quirk.TRAILING_DATA)
+        return end
+
+    async def _take(self, step: Step) -> Heard:
+        with self._timeline.phase(step.phase) as span:
+            if step.idle is not None:
+                return await self._idle(step.idle, span)
+            limit = Limit.after(self._timeouts.of(step.phase), self._deadline)
+            if step.line is None:
+                span.start = self._connection.established
+            else:
+                span.start = self._connection.send(step.line)
+                self._timeline.sent(step.line, span.start)
+                self._timeline.quit_sent |= step.phase is Phase.QUIT
+            return await self._reply(limit, span, greeting=step.line is None)
+
+    async def _reply(self, limit: Limit, span: Span, *, greeting: bool) -> Heard:
+        """Await one complete reply, and take what came behind it."""
+        reader, raw, at = ReplyReader(), bytearray(), span.start
+        try:
+            reply: Reply | None = None
+            while reply is None:
+                # The greeting's first octet is read alone: its timestamp is its own.
+                first = greeting and not raw
+                octets, at = await self._connection.receive(
+                    limit, 1 if first else READ_OCTETS
+                )
+                if first:
+                    self._timeline.first_byte = clock.elapsed(span.start, at)
+                raw += octets
+                reader.feed(octets)
+                reply = reader.next()
+        except ReplyError as error:
+            raise Interrupted(error.reason) from error
+        finally:
+            self._timeline.heard(bytes(raw), at)
+        span.complete(at, reply)
+        return Heard(reply, reader.rest + self._more_said(at))
+
+    async def _idle(self, seconds: float, span: Span) -> Heard:
+        """Sit silent; what is said meanwhile is read to the end of one reply."""
+        limit = Limit.after(seconds, self._deadline)
+        reader, raw, at = ReplyReader(), bytearray(), span.start
+        try:
+            while reader.next() is None:
+                octets, at = await self._connection.receive(limit)
+                raw += octets
+                reader.feed(octets)
+        except ReplyError:
+            pass  # surplus octets are judged by the dialogue, whatever they are
+        except Interrupted as interrupted:
+            if interrupted.reason is Reason.TIMEOUT:
+                span.complete(clock.now())
+            elif not raw:
+                raise
+        finally:
+            self._timeline.heard(bytes(raw), at)
+        return Heard(None, bytes(raw))
+
+    def _more_said(self, at: Tick) -> bytes:
+        octets = self._connection.surplus()
+        self._timeline.heard(octets, at)
+        return octets

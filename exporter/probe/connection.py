@@ -1,0 +1,260 @@
+"""One TCP connection: open, send, receive, drain, close. It owns its bytes.
+
+A non-blocking socket on the loop, so that what was delivered is read before what came
+after it (asyncio's streams lose a 221 that is followed by a reset), and FIN and RST are
+told apart. It writes nothing by itself, and reads all it can before it closes, so that
+the probe never makes the kernel send a reset.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+import time
+from typing import NamedTuple, Self
+
+from exporter.outcome import TcpFacts
+from exporter.probe import clock
+from exporter.probe.clock import Tick
+from exporter.probe.door import connecting, opening, talking
+from exporter.probe.resolve import Address
+from exporter.smtp.dialogue import Interrupted
+from exporter.smtp.goodbye import TcpEnd
+from exporter.vocabulary import Family, Reason
+
+# One reply's worth; memory per probe is bounded by this and the reader's own bounds.
+READ_OCTETS = 16 * 1024
+# Behind a 221 nothing is owed: past this the server is flooding, not closing.
+MAX_TRAILING_OCTETS = 64 * 1024
+# Read and thrown away before closing, so that unread octets do not become our reset.
+MAX_UNREAD_OCTETS = 64 * 1024
+
+_ENDS = {Reason.EOF: TcpEnd.FIN, Reason.RESET: TcpEnd.RESET}
+_AF = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
+
+
+class Limit(NamedTuple):
+    """Until when to wait (monotonic clock), and what it means if that runs out."""
+
+    at: float
+    reason: Reason
+
+    @classmethod
+    def after(cls, seconds: float, deadline: Self) -> "Limit":
+        """Limit a phase: its own seconds, or the probe's deadline if that is nearer."""
+        at = time.monotonic() + seconds
+        return deadline if deadline.at <= at else cls(at, Reason.TIMEOUT)
+
+
+class Received(NamedTuple):
+    """Octets as one read brought them, and when they arrived."""
+
+    octets: bytes
+    at: Tick
+
+
+class Connection:
+    """An established connection; every method that waits takes a Limit.
+
+    All of them raise Interrupted, with the reason that the door gives.
+    """
+
+    def __init__(self, sock: socket.socket, established: Tick) -> None:
+        """Take over a connected socket; close() must be called."""
+        self._loop = asyncio.get_running_loop()
+        self._sock = sock
+        self._waiter: asyncio.Future[bool] | None = None
+        self._reset = False
+        self._look_first = False
+        self.established = established
+        self._loop.add_reader(sock.fileno(), self._wake)
+
+    @classmethod
+    async def open(cls, address: Address, port: int, limit: Limit) -> Self:
+        """Connect to one address.
+
+        Raises Interrupted: refused, unreachable, local_error, or the limit's reason.
+        """
+        with opening:
+            sock = socket.socket(_AF[address.family], socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            clock.stamp(sock)
+            start = clock.now()
+            reset = await _connect(sock, (address.literal, port), limit)
+            established = clock.established(start, clock.tcp_info(sock))
+            connection = cls(sock, established)
+        except BaseException:
+            sock.close()
+            raise
+        connection._reset = reset
+        return connection
+
+    @property
+    def own_address(self) -> str:
+        """The local address of the socket, a literal without brackets."""
+        name: str = self._sock.getsockname()[0]
+        return name
+
+    def send(self, line: bytes) -> Tick:
+        """Write one command line; gives the instant right before.
+
+        EPIPE decides nothing: the FIN came first, and what it was is read next.
+        """
+        start = clock.now()
+        if self._reset:
+            raise Interrupted(Reason.RESET)
+        try:
+            with talking:
+                self._sock.send(line)
+        except BlockingIOError as error:  # a peer that never reads cannot be told more
+            raise Interrupted(Reason.TIMEOUT) from error
+        except Interrupted as interrupted:
+            if not _is_epipe(interrupted):
+                raise
+        return start
+
+    async def receive(self, limit: Limit, octets: int = READ_OCTETS) -> Received:
+        """Wait for octets; FIN is Interrupted with the reason eof.
+
+        What arrived before the limit counts even when the loop comes late to see it.
+        Behind octets that were read, a look comes before a wait: uvloop tells of a
+        reset once, and that may have been together with those octets.
+        """
+        in_time = True
+        while True:
+            if in_time and not self._look_first:
+                in_time = await self._readable(limit)
+            received = self._read(octets)
+            if received and not received.octets:
+                raise Interrupted(Reason.EOF)
+            if received:
+                return received
+            if not in_time:
+                raise Interrupted(limit.reason)
+
+    def surplus(self) -> bytes:
+        """Take what has already arrived, in one read that does not wait.
+
+        A reset found here is kept for the next call: what was asked is whether more was
+        said, and nothing was.
+        """
+        try:
+            received = self._read(READ_OCTETS)
+        except Interrupted:
+            self._reset = True
+            return b""
+        return received.octets if received else b""
+
+    async def drain(self, limit: Limit) -> tuple[TcpEnd, int]:
+        """Read to the end of the stream, throwing octets away.
+
+        Gives how TCP ended, and how many octets still came. It is OPEN when the limit
+        ran out, or when the server would not stop talking.
+        """
+        trailing, end = 0, TcpEnd.OPEN
+        try:
+            while trailing <= MAX_TRAILING_OCTETS:
+                trailing += len((await self.receive(limit)).octets)
+        except Interrupted as interrupted:
+            end = _ENDS.get(interrupted.reason, TcpEnd.OPEN)
+        return end, trailing
+
+    def tcp_facts(self) -> TcpFacts | None:
+        """What TCP knows of this connection by now; None where the platform is mute."""
+        return clock.tcp_info(self._sock)
+
+    def close(self) -> None:
+        """Close, having read what is there, so that FIN and not RST is what we send."""
+        self._loop.remove_reader(self._sock.fileno())
+        unread = 0
+        while unread < MAX_UNREAD_OCTETS and (octets := self.surplus()):
+            unread += len(octets)
+        self._sock.close()
+
+    def _read(self, octets: int) -> Received | None:
+        """Read once without waiting; None when nothing is there."""
+        if self._reset:
+            raise Interrupted(Reason.RESET)
+        try:
+            with talking:
+                data, ancillary, _, _ = self._sock.recvmsg(octets, clock.ANCILLARY_SIZE)
+        except BlockingIOError:
+            self._look_first = False
+            return None
+        self._look_first = True
+        return Received(data, clock.received(ancillary))
+
+    async def _readable(self, limit: Limit) -> bool:
+        """Wait until there may be something to read; false when the limit ran out."""
+        if self._reset:
+            return True
+        self._waiter = self._loop.create_future()
+        try:
+            return await _until(self._waiter, limit, self._loop)
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter:
+            _settle(self._waiter, True)
+
+
+async def _connect(sock: socket.socket, name: tuple[str, int], limit: Limit) -> bool:
+    """Connect a non-blocking socket; true when it stood and was reset since."""
+    with opening:
+        try:
+            sock.connect(name)
+        except BlockingIOError:
+            pass
+        else:
+            return False
+    in_time = await _writable(sock, limit)
+    error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error == errno.ECONNRESET:  # after the handshake: before it, it is ECONNREFUSED
+        return True
+    with connecting:
+        if error:
+            raise OSError(error, os.strerror(error))
+        if not in_time and not _stands(sock):
+            raise Interrupted(limit.reason)
+    return False
+
+
+async def _writable(sock: socket.socket, limit: Limit) -> bool:
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[bool] = loop.create_future()
+    loop.add_writer(sock.fileno(), _settle, waiter, True)
+    try:
+        return await _until(waiter, limit, loop)
+    finally:
+        loop.remove_writer(sock.fileno())
+
+
+def _stands(sock: socket.socket) -> bool:
+    """Whether the connection was made although the loop came too late to be told."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+async def _until(
+    waiter: "asyncio.Future[bool]", limit: Limit, loop: asyncio.AbstractEventLoop
+) -> bool:
+    """Await what the waiter is told; false when the limit runs out first."""
+    timer = loop.call_later(limit.at - time.monotonic(), _settle, waiter, False)
+    try:
+        return await waiter
+    finally:
+        timer.cancel()
+
+
+def _settle(waiter: "asyncio.Future[bool]", happened: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(happened)
+
+
+def _is_epipe(interrupted: Interrupted) -> bool:
+    return isinstance(interrupted.__cause__, BrokenPipeError)

@@ -1,0 +1,79 @@
+"""The one door for foreign errors: OSError and DNS errors become a Reason here.
+
+No other file names them. The cause is kept on the Interrupted that leaves the door.
+"""
+
+import errno
+from types import TracebackType
+
+import aiodns.error as dns
+
+from exporter.smtp.dialogue import Interrupted
+from exporter.vocabulary import Reason
+
+_OPENING = {
+    errno.ECONNREFUSED: Reason.REFUSED,
+    errno.ETIMEDOUT: Reason.TIMEOUT,
+    errno.ENETUNREACH: Reason.UNREACHABLE,
+    errno.EHOSTUNREACH: Reason.UNREACHABLE,
+    errno.ENETDOWN: Reason.UNREACHABLE,
+    errno.EHOSTDOWN: Reason.UNREACHABLE,
+    # ICMP "protocol unreachable" and "host isolated" (Linux net/ipv4/icmp.c).
+    errno.ENOPROTOOPT: Reason.UNREACHABLE,
+    getattr(errno, "ENONET", errno.EHOSTUNREACH): Reason.UNREACHABLE,
+}
+# What comes back from the network instead of a SYN-ACK; before a SYN is sent, EACCES is
+# this machine's own rule.
+_CONNECTING = _OPENING | {errno.EACCES: Reason.UNREACHABLE}
+_TALKING = {
+    errno.ECONNRESET: Reason.RESET,
+    errno.EPIPE: Reason.RESET,
+    # The kernel gave up waiting for the peer: its retransmissions went unanswered.
+    errno.ETIMEDOUT: Reason.TIMEOUT,
+    errno.EHOSTUNREACH: Reason.TIMEOUT,
+    errno.ENETUNREACH: Reason.TIMEOUT,
+}
+_RESOLVING = {
+    dns.ARES_ENOTFOUND: Reason.NXDOMAIN,
+    dns.ARES_ENODATA: Reason.NODATA,
+    dns.ARES_ETIMEOUT: Reason.TIMEOUT,
+    dns.ARES_ENOMEM: Reason.LOCAL_ERROR,
+    dns.ARES_EFILE: Reason.LOCAL_ERROR,
+}
+
+
+class Door:
+    """A context in which one kind of foreign error turns into Interrupted."""
+
+    def __init__(
+        self,
+        error: type[Exception],
+        reasons: dict[int, Reason],
+        otherwise: Reason,
+    ) -> None:
+        """Map `error` by its first argument; what the table lacks is `otherwise`."""
+        self._error = error
+        self._reasons = reasons
+        self._otherwise = otherwise
+
+    def __enter__(self) -> None:
+        """Open the door; nothing is held."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Raise Interrupted with the error's reason; BlockingIOError is no failure."""
+        if not isinstance(error, self._error) or isinstance(error, BlockingIOError):
+            return
+        number = error.args[0] if error.args else 0
+        reason = self._reasons.get(number, self._otherwise)
+        raise Interrupted(reason) from error
+
+
+opening = Door(OSError, _OPENING, Reason.LOCAL_ERROR)
+connecting = Door(OSError, _CONNECTING, Reason.LOCAL_ERROR)
+talking = Door(OSError, _TALKING, Reason.INTERNAL_ERROR)
+resolving = Door(dns.DNSError, _RESOLVING, Reason.SERVFAIL)

@@ -1,0 +1,87 @@
+"""From a target to a connection: look the name up, then try its addresses in order.
+
+Sequential on purpose: racing addresses would make both latency and reason a matter of
+luck (SMTP.md J26). Once TCP stands there is no way back to another address.
+"""
+
+import asyncio
+import time
+from collections import Counter
+
+from exporter.probe import clock
+from exporter.probe.connection import Connection, Limit
+from exporter.probe.resolve import Address, Resolver, literal
+from exporter.probe.timeline import Timeline
+from exporter.smtp.dialogue import Interrupted
+from exporter.targets import Target
+from exporter.vocabulary import Phase
+
+
+async def reach(
+    target: Target, resolver: Resolver, deadline: Limit, timeline: Timeline
+) -> Connection:
+    """Open a connection to the target.
+
+    Raises Interrupted with the reason of the phase that timeline is in: dns, or connect
+    with the reason of the last address tried.
+    """
+    itself = literal(target.host)
+    addresses = (
+        (itself,) if itself else await _resolve(target, resolver, deadline, timeline)
+    )
+    with timeline.phase(Phase.CONNECT) as span:
+        connection = await _first_that_connects(target, addresses, deadline, timeline)
+        span.complete(connection.established)
+    return connection
+
+
+async def _resolve(
+    target: Target, resolver: Resolver, deadline: Limit, timeline: Timeline
+) -> tuple[Address, ...]:
+    with timeline.phase(Phase.DNS) as span:
+        limit = Limit.after(target.module.timeouts.dns, deadline)
+        try:
+            found = await _look_up(target, resolver, limit)
+        except Interrupted as interrupted:
+            timeline.note(f"{target.host}: {interrupted.reason.meaning}")
+            raise
+        span.complete(clock.now())
+    timeline.resolved = tuple(sorted(Counter(a.family for a in found).items()))
+    timeline.note(f"{target.host} is {', '.join(a.literal for a in found)}")
+    return found
+
+
+async def _look_up(
+    target: Target, resolver: Resolver, limit: Limit
+) -> tuple[Address, ...]:
+    try:
+        async with asyncio.timeout(limit.at - time.monotonic()):
+            return await resolver.addresses(target.host, target.module.ip_family)
+    except TimeoutError as error:
+        raise Interrupted(limit.reason) from error
+
+
+async def _first_that_connects(
+    target: Target,
+    addresses: tuple[Address, ...],
+    deadline: Limit,
+    timeline: Timeline,
+) -> Connection:
+    left = len(addresses)
+    while True:
+        address = addresses[-left]
+        share = (deadline.at - time.monotonic()) / left
+        limit = Limit.after(min(target.module.timeouts.connect, share), deadline)
+        try:
+            connection = await Connection.open(address, target.port, limit)
+        except Interrupted as interrupted:
+            timeline.addresses_failed += 1
+            timeline.note(f"{address.literal}: {interrupted.reason.meaning}")
+            left -= 1
+            if not left:
+                raise
+        else:
+            timeline.address = address.literal
+            where = f"{address.literal} port {target.port}"
+            timeline.note(f"connected to {where}", connection.established)
+            return connection
