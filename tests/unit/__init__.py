@@ -1,0 +1,1 @@
+"""The unit ring: pure logic; opening a socket raises."""

@@ -1,0 +1,237 @@
+"""What a scripted server does: frozen steps, and the macros they are combined into.
+
+A script is data, a tuple of steps, played from first to last against each connection
+anew; after its last step the server says FIN. Holds the meaning of each step (SMTP.md
+section 5) and refuses decisions: no step looks at what came before it, save Answer,
+which answers the last command by a function of it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.demo.session import Session
+
+# A flood must outlast any client's patience, and still end.
+FLOOD_OCTETS = 64 * 1024 * 1024
+FLOOD_SECONDS = 10.0
+FLOOD_CHUNK = 64 * 1024
+
+
+class Step(Protocol):
+    """One thing that a server does."""
+
+    async def play(self, session: Session, /) -> None:
+        """Do it; return at once when the session is over."""
+
+
+Script = tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say octets in one send()."""
+
+    octets: bytes
+
+    async def play(self, session: Session) -> None:
+        """Send them."""
+        await session.say(self.octets)
+
+
+@dataclass(frozen=True, slots=True)
+class Dribble:
+    """Say octets one at a time, one each `every` seconds."""
+
+    octets: bytes
+    every: float
+
+    async def play(self, session: Session) -> None:
+        """Send them, reading between."""
+        for number, octet in enumerate(self.octets):
+            if number:
+                await session.watch(self.every, session.allow_courtesy)
+            await session.say(bytes((octet,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Say the same octets each `every` seconds, until the client goes."""
+
+    octets: bytes
+    every: float
+
+    async def play(self, session: Session) -> None:
+        """Send them again and again, reading between."""
+        while not session.over:
+            await session.say(self.octets)
+            await session.watch(self.every, session.allow_courtesy)
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Say the same octets as fast as possible, until the client goes or a bound."""
+
+    octets: bytes
+    total: int = FLOOD_OCTETS
+    seconds: float = FLOOD_SECONDS
+
+    async def play(self, session: Session) -> None:
+        """Send large chunks of them, reading between without waiting."""
+        chunk = self.octets * max(1, FLOOD_CHUNK // len(self.octets))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.seconds):
+                for _ in range(max(1, self.total // len(chunk))):
+                    await session.say(chunk)
+                    await session.watch(0, session.allow_courtesy)
+                    await asyncio.sleep(0)  # a client that keeps pace starves the loop
+                    if session.over:
+                        break
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for some seconds; what the client says stays unread."""
+
+    seconds: float
+
+    async def play(self, session: Session) -> None:
+        """Let the time pass."""
+        if not session.over:
+            await asyncio.sleep(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Say nothing for some seconds, in which the client must not say an octet either.
+
+    It must not leave either, unless it `may_leave`: where the silence outlasts a limit.
+    """
+
+    seconds: float
+    may_leave: bool = False
+
+    async def play(self, session: Session) -> None:
+        """Read, and hold every octet against the client."""
+        if session.over:
+            return
+        await session.watch(self.seconds, session.refuse)
+        if session.left and not self.may_leave:
+            session.violate("the client left while it had to wait")
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """FIN: end the server's half, then read and discard until the client closes.
+
+    Never a plain close: a QUIT on its way would turn it into a reset. Only commands
+    that may be `on_their_way` may still come.
+    """
+
+    on_their_way: frozenset[bytes] = frozenset({b"QUIT"})
+
+    async def play(self, session: Session) -> None:
+        """Shut the sending side down, read to the end, close."""
+        session.end_writing()
+        await session.watch(
+            None, lambda octets: session.allow_commands(octets, self.on_their_way)
+        )
+        session.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Keep the connection open and say nothing, until the client closes."""
+
+    async def play(self, session: Session) -> None:
+        """Read and discard to the end."""
+        await session.watch(None, session.allow_courtesy)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainClose:
+    """Close at once, unread octets or not; with any, the kernel makes it a reset."""
+
+    async def play(self, session: Session) -> None:
+        """Close the socket."""
+        session.note("S: close")
+        session.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """RST. Never as the first step: connect() itself might report it."""
+
+    async def play(self, session: Session) -> None:
+        """Close the socket without lingering."""
+        session.reset()
+
+
+FIN = Finish()
+HOLD = Hold()
+CLOSE = PlainClose()
+RST = Reset()
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """Await exactly this command line, or this verb with `any_argument`.
+
+    Another line is recorded as a violation and answered by FIN.
+    """
+
+    command: bytes
+    any_argument: bool = False
+
+    async def play(self, session: Session) -> None:
+        """Read one line and compare it."""
+        line = await session.command()
+        if line is not None and not self._is(line):
+            session.violate(f"{line!r} came where {self.command!r} was expected")
+            await FIN.play(session)
+
+    def _is(self, line: bytes) -> bool:
+        if not self.any_argument:
+            return line == self.command
+        verb, _, argument = line.partition(b" ")
+        return verb == self.command and argument != b"" and b" " not in argument
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Say what a function makes of the last command line."""
+
+    reply_to: Callable[[bytes], bytes]
+
+    async def play(self, session: Session) -> None:
+        """Call it and send what it gives."""
+        await session.say(self.reply_to(session.line))
+
+
+def script(*parts: Step | bytes | Script) -> Script:
+    """Combine steps and macros into one script; octets alone mean Say."""
+    steps: list[Step] = []
+    for part in parts:
+        match part:
+            case bytes():
+                steps.append(Say(part))
+            case tuple():
+                steps += part
+            case _:
+                steps.append(part)
+    return tuple(steps)
+
+
+GREETING = b"220 mx.test ESMTP ready\r\n"
+BYE = b"221 2.0.0 bye\r\n"
+OFFER = b"250-mx.test\r\n250-SIZE 1000\r\n250 8BITMIME\r\n"
+
+EHLO = Expect(b"EHLO", any_argument=True)
+HELO = Expect(b"HELO", any_argument=True)
+QUIT = Expect(b"QUIT")
+
+GRT = script(GREETING)
+EHL = script(EHLO, OFFER)
+QUI = script(QUIT, BYE, FIN)

@@ -1,0 +1,1 @@
+"""The wire ring: scripted servers and real sockets, all on this machine."""

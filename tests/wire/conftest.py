@@ -1,0 +1,69 @@
+"""The loops that everything is played on, and the probe under test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import pytest
+import uvloop
+
+from exporter.probe.resolve import Resolver
+from exporter.probe.run import probe
+from tests.scenarios import Scenario
+from tests.wire.play import Played, Probe, Probing, play_rows
+
+T = TypeVar("T")
+
+# Nobody answers there; every target of the table is a literal, so nobody is asked.
+NO_RESOLVER = ("127.0.0.1", 1)
+
+_LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+
+
+@asynccontextmanager
+async def _probing() -> AsyncIterator[Probe]:
+    resolver = Resolver(servers=(NO_RESOLVER,))
+    try:
+        yield partial(probe, resolver=resolver)
+    finally:
+        await resolver.close()
+
+
+@pytest.fixture(scope="session")
+def probing() -> Probing:
+    """Give the probe under test, as a function of the target alone."""
+    return _probing
+
+
+@pytest.fixture(scope="session", params=_LOOPS)
+def in_loop(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, T]], T]:
+    """Run a coroutine to its end, in a fresh loop of the kind under test."""
+
+    def run(coroutine: Coroutine[Any, Any, T]) -> T:
+        with asyncio.Runner(loop_factory=_LOOPS[request.param]) as runner:
+            return runner.run(coroutine)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def played(
+    request: pytest.FixtureRequest,
+    probing: Probing,
+    in_loop: Callable[
+        [Coroutine[Any, Any, dict[str, Played | BaseException]]],
+        dict[str, Played | BaseException],
+    ],
+) -> dict[str, Played | BaseException]:
+    """Play every row that a selected test asks for, once for each kind of loop."""
+    rows: dict[str, Scenario] = {}
+    for item in request.session.items:
+        row = item.callspec.params.get("row") if hasattr(item, "callspec") else None
+        if isinstance(row, Scenario):
+            rows[row.id] = row
+    return in_loop(play_rows(rows.values(), probing))

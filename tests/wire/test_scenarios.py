@@ -1,0 +1,143 @@
+"""Every row of the table, probed over real sockets, on both kinds of loop."""
+
+import socket
+import sys
+from collections.abc import Mapping
+
+import pytest
+
+from exporter.demo.session import Left
+from exporter.vocabulary import Close, Phase
+from tests.conftest import missing_peer
+from tests.scenarios import SCENARIOS, Port, Scenario
+from tests.wire.play import Played
+
+GRACE = 0.5  # SMTP.md section 5, rule 8
+# Who closes with octets unread makes the kernel reset; past this a client need not
+# read on, and no real reply comes near it.
+MUST_READ_OCTETS = 128 * 1024
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+HAS_IPV6 = _has_ipv6()
+ROWS = [pytest.param(row, id=row.id) for row in SCENARIOS]
+
+every_row = pytest.mark.parametrize("row", ROWS)
+
+
+def _of(row: Scenario, played: Mapping[str, Played | BaseException]) -> Played:
+    if ":" in row.host and not HAS_IPV6:
+        missing_peer("::1 is not on this machine")
+    if row.port is Port.FILTERED and not sys.platform.startswith("linux"):
+        missing_peer("only Linux drops a SYN when a listener's queue is full")
+    seen = played[row.id]
+    if isinstance(seen, BaseException):
+        raise seen
+    return seen
+
+
+def _told(row: Scenario, seen: Played) -> str:
+    """Tell both sides of a session, for the reader of a failure."""
+    said = (
+        f"{line.at:7.3f} {line.phase} {line.speaker}: {line.text}"
+        for line in seen.outcome.transcript
+    )
+    heard = (line for session in seen.sessions for line in session.story)
+    return "\n".join(
+        (
+            f"{row.id}: {row.note}",
+            f"failure {seen.outcome.failure}, close {seen.outcome.close}",
+            "-- the probe's transcript",
+            *said,
+            "-- the server's record",
+            *heard,
+        )
+    )
+
+
+@every_row
+def test_report(row: Scenario, played: Mapping[str, Played | BaseException]) -> None:
+    """A probe reports exactly what the row says."""
+    seen = _of(row, played)
+    outcome = seen.outcome
+
+    columns = {
+        "ok": (row.ok, outcome.success),
+        "failure": (row.failure, outcome.failure),
+        "greeting present": (row.greeting_present, outcome.banner_present),
+        "greeting code": (row.greeting_code, outcome.code(Phase.GREETING) or 0),
+        "quirks": (row.quirks, outcome.quirks),
+        "unsolicited": (row.unsolicited, outcome.unsolicited),
+    }
+    wrong = [
+        f"{column}: expected {expected}, seen {reported}"
+        for column, (expected, reported) in columns.items()
+        if expected != reported
+    ]
+
+    assert not wrong, _told(row, seen)
+    assert outcome.close in row.closes, _told(row, seen)
+    assert outcome.quit_acknowledged in row.quit_221, _told(row, seen)
+    assert outcome.record(Phase.DNS) is None, _told(row, seen)
+
+
+@every_row
+def test_time(row: Scenario, played: Mapping[str, Played | BaseException]) -> None:
+    """A probe keeps its deadline, and its phases took the time that they must."""
+    seen = _of(row, played)
+    outcome = seen.outcome
+
+    assert seen.elapsed <= row.module.timeout + GRACE, _told(row, seen)
+    if row.within is not None:
+        assert outcome.duration <= row.within, _told(row, seen)
+    if row.at_least is not None:
+        phase, seconds = row.at_least
+        record = outcome.record(phase)
+        assert record is not None, _told(row, seen)
+        assert record.seconds >= seconds, _told(row, seen)
+    if row.first_byte_within is not None:
+        assert outcome.banner_first_byte is not None, _told(row, seen)
+        assert outcome.banner_first_byte <= row.first_byte_within, _told(row, seen)
+
+
+@every_row
+def test_manners(row: Scenario, played: Mapping[str, Played | BaseException]) -> None:
+    """A probe connects once, breaks no rule of a client's, and never resets.
+
+    What a client must not do is in the session's own judgement; leaving by FIN takes
+    having read what was there.
+    """
+    seen = _of(row, played)
+    violations = [v for session in seen.sessions for v in session.violations]
+    resets = [
+        session
+        for session in seen.sessions
+        if session.left is Left.RST and session.said_octets <= MUST_READ_OCTETS
+    ]
+
+    assert not violations, _told(row, seen)
+    assert len(seen.sessions) == (1 if row.port is Port.OPEN else 0), _told(row, seen)
+    assert seen.settled, _told(row, seen)
+    assert not resets, _told(row, seen)
+
+
+def test_ids() -> None:
+    """No two rows have the same id."""
+    ids = [row.id for row in SCENARIOS]
+
+    assert sorted(set(ids)) == sorted(ids)
+
+
+def test_close_classes() -> None:
+    """Every close class is reached by at least one row."""
+    reached = frozenset().union(*(row.closes for row in SCENARIOS))
+
+    assert reached == frozenset(Close)
