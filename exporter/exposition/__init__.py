@@ -1,0 +1,6 @@
+"""The lines, held ready by target and joined at a scrape; and what a client accepts."""
+
+from exporter.exposition.lines import Exposition, Page
+from exporter.exposition.negotiation import Accepted, negotiate
+
+__all__ = ["Accepted", "Exposition", "Page", "negotiate"]

@@ -1,0 +1,140 @@
+"""What all probes have shown so far: counters, sums, the latest outcome.
+
+A target's account lives as long as the target is configured; a gauge tells of the
+latest outcome only, so nothing outlives what it tells of. Holds numbers and refuses
+text: rendering is the metrics room's. Not for more than one thread.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from exporter.outcome import Outcome
+from exporter.targets import Target
+from exporter.vocabulary import Close, Phase, Reason, ReplyClass, Unsolicited
+
+_Word = TypeVar("_Word")
+
+
+class Latency:
+    """Sum and count of seconds, and counts by bucket where buckets are asked for.
+
+    `counts[i]` is the number of values at or below `bounds[i]` and above the bound
+    before; the last one is for values above all bounds.
+    """
+
+    __slots__ = ("bounds", "count", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...] = ()) -> None:
+        """Start at zero."""
+        self.bounds = bounds
+        self.total = 0.0
+        self.count = 0
+        self.counts = [0] * (len(bounds) + 1)
+
+    def observe(self, seconds: float) -> None:
+        """Add one value."""
+        self.total += seconds
+        self.count += 1
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+
+
+@dataclass(slots=True)
+class Account:
+    """What has been seen of one target since it was configured."""
+
+    target: Target
+    probes: int = 0
+    banners: dict[ReplyClass, int] = field(default_factory=dict)
+    failures: dict[tuple[Phase, Reason], int] = field(default_factory=dict)
+    session_ends: dict[Close, int] = field(default_factory=dict)
+    unsolicited: dict[Unsolicited, int] = field(default_factory=dict)
+    latency: dict[Phase, Latency] = field(default_factory=dict)
+    latest: Outcome | None = None
+    last_success_at: float | None = None  # Unix time
+
+
+class Ledger:
+    """The accounts of all targets, and the latency of all modules."""
+
+    def __init__(
+        self,
+        buckets: tuple[float, ...] = (),
+        target_bucket_phases: Iterable[Phase] = (),
+    ) -> None:
+        """Keep bucket bounds in seconds, and the phases that have them per target."""
+        self.buckets = buckets
+        self.target_bucket_phases = frozenset(target_bucket_phases)
+        self.accounts: dict[str, Account] = {}
+        self.modules: dict[tuple[str, Phase], Latency] = {}
+
+    def open(self, targets: Iterable[Target]) -> None:
+        """Make the accounts those of `targets`.
+
+        New ones start at zero, removed ones are gone, and the others keep their
+        counters; a target whose host, port, module or labels changed is a new one.
+        """
+        old = self.accounts
+        self.accounts = {}
+        for target in targets:
+            account = old.get(target.name)
+            if account is None or not _same_series(account.target, target):
+                account = Account(target)
+            account.target = target
+            self.accounts[target.name] = account
+
+    def record(self, target: Target, outcome: Outcome) -> Account | None:
+        """Add an outcome to its target's account.
+
+        Gives None, and keeps nothing, when the target is configured no more or is
+        another one by now: its series must not come back.
+        """
+        account = self.accounts.get(target.name)
+        if account is None or not _same_series(account.target, target):
+            return None
+        account.probes += 1
+        account.latest = outcome
+        if outcome.success:
+            account.last_success_at = outcome.ended_at
+        _count(account.session_ends, outcome.close)
+        for unsolicited in outcome.unsolicited:
+            _count(account.unsolicited, unsolicited)
+        if outcome.banner_class:
+            _count(account.banners, outcome.banner_class)
+        if outcome.failure:
+            failure = outcome.failure
+            _count(account.failures, (failure.phase, failure.reason))
+        self._observe(account, outcome)
+        return account
+
+    def _observe(self, account: Account, outcome: Outcome) -> None:
+        """Add the latency of completed phases: one that timed out had none."""
+        for record in outcome.phases:
+            if record.completed:
+                self._target_latency(account, record.phase).observe(record.seconds)
+                module = (account.target.module.name, record.phase)
+                if module not in self.modules:
+                    self.modules[module] = Latency(self.buckets)
+                self.modules[module].observe(record.seconds)
+
+    def _target_latency(self, account: Account, phase: Phase) -> Latency:
+        latency = account.latency.get(phase)
+        if latency is None:
+            bounds = self.buckets if phase in self.target_bucket_phases else ()
+            latency = account.latency[phase] = Latency(bounds)
+        return latency
+
+
+def _count(counts: dict[_Word, int], word: _Word) -> None:
+    counts[word] = counts.get(word, 0) + 1
+
+
+def _same_series(one: Target, other: Target) -> bool:
+    """Whether two targets have the same labels, so that counters may go on."""
+    return (one.host, one.port, one.module.name, one.labels) == (
+        other.host,
+        other.port,
+        other.module.name,
+        other.labels,
+    )

@@ -1,0 +1,342 @@
+"""The families of a target: what each is called, means, and is read from.
+
+Two tables. What the latest probe saw is gauges read from its Outcome: a phase not
+reached and a fact not seen have no series, never a stale or invented value. What was
+seen since the start is counters read from the Account, and every word that can be
+known in advance is there from 0.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from exporter.ledger import Account, Latency
+from exporter.metrics.text import Kind, number
+from exporter.outcome import Outcome
+from exporter.vocabulary import Close, ReplyClass, Unsolicited, Word
+
+# One sample: suffix of the name, labels behind the target's own, value.
+Sample = tuple[str, str, float]
+_Word = TypeVar("_Word", bound=Word)
+NO_SAMPLES: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFamily:
+    """A family of one target's samples; `labels` are those behind the target's own."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    samples: Callable[[Account], Iterable[Sample]]
+
+    @property
+    def sample_names(self) -> tuple[str, ...]:
+        """Every name that a line of this family can start with."""
+        return tuple(self.name + suffix for suffix in _SUFFIXES[self.kind])
+
+
+_SUFFIXES = {
+    Kind.COUNTER: ("",),
+    Kind.GAUGE: ("",),
+    Kind.SUMMARY: ("_sum", "_count"),
+    Kind.HISTOGRAM: ("_bucket", "_sum", "_count"),
+}
+
+
+def _value(value: float | None) -> Iterable[Sample]:
+    return NO_SAMPLES if value is None else (("", "", value),)
+
+
+def _flags(label: str, words: Iterable[str]) -> Iterable[Sample]:
+    return [("", f',{label}="{word}"', 1) for word in words]
+
+
+def _failure(outcome: Outcome) -> Iterable[Sample]:
+    failure = outcome.failure
+    if failure is None:
+        return NO_SAMPLES
+    return (("", f',phase="{failure.phase}",reason="{failure.reason}"', 1),)
+
+
+def _phase_seconds(outcome: Outcome) -> Iterable[Sample]:
+    return [("", f',phase="{r.phase}"', r.seconds) for r in outcome.phases]
+
+
+def _reply_codes(outcome: Outcome) -> Iterable[Sample]:
+    return [
+        ("", f',phase="{r.phase}"', r.code)
+        for r in outcome.phases
+        if r.code is not None
+    ]
+
+
+def _enhanced_status(outcome: Outcome) -> Iterable[Sample]:
+    return [
+        ("", f',phase="{r.phase}",status="{r.status}"', 1)
+        for r in outcome.phases
+        if r.status
+    ]
+
+
+def _resolved(outcome: Outcome) -> Iterable[Sample]:
+    return [("", f',family="{f}"', n) for f, n in outcome.resolved or ()]
+
+
+# name, extra labels, meaning, samples of the latest outcome
+_LATEST: tuple[
+    tuple[str, tuple[str, ...], str, Callable[[Outcome], Iterable[Sample]]], ...
+] = (
+    (
+        "smtp_probe_success",
+        (),
+        "Whether everything the module asks for held in the last probe.",
+        lambda o: _value(o.success),
+    ),
+    (
+        "smtp_probe_duration_seconds",
+        (),
+        "From the probe's start to the answer to QUIT; the wait for the close is not "
+        "in it.",
+        lambda o: _value(o.duration),
+    ),
+    (
+        "smtp_probe_phase_seconds",
+        ("phase",),
+        "How long a phase of the last probe took, well ended or not; a phase not "
+        "reached has no series.",
+        _phase_seconds,
+    ),
+    (
+        "smtp_probe_failure",
+        ("phase", "reason"),
+        "1 for the first phase that failed in the last probe and why; no series after "
+        "a success.",
+        _failure,
+    ),
+    (
+        "smtp_last_probe_timestamp_seconds",
+        (),
+        "When the last probe ended; probes run on the exporter's own schedule, not at "
+        "the scrape.",
+        lambda o: _value(o.ended_at),
+    ),
+    (
+        "smtp_banner_present",
+        (),
+        "Whether a complete, well-formed greeting was read before anything was "
+        "written; its code is smtp_reply_code with phase greeting.",
+        lambda o: _value(o.banner_present),
+    ),
+    (
+        "smtp_banner_first_byte_seconds",
+        (),
+        "From the established connection to the greeting's first byte.",
+        lambda o: _value(o.banner_first_byte),
+    ),
+    (
+        "smtp_reply_code",
+        ("phase",),
+        "The reply code of a phase of the last probe, that of its last reply.",
+        _reply_codes,
+    ),
+    (
+        "smtp_enhanced_status",
+        ("phase", "status"),
+        "1 for the enhanced status code (RFC 3463) of the phase's reply, where there "
+        "is one.",
+        _enhanced_status,
+    ),
+    (
+        "smtp_graceful_close",
+        (),
+        "Whether QUIT got 221 and the server then closed cleanly.",
+        lambda o: _value(o.graceful),
+    ),
+    (
+        "smtp_quit_acknowledged",
+        (),
+        "Whether a complete 221 answered QUIT, whatever TCP did next.",
+        lambda o: _value(o.quit_acknowledged),
+    ),
+    (
+        "smtp_session_end",
+        ("close",),
+        "1 for the class that the last session ended in.",
+        lambda o: _flags("close", (o.close,)),
+    ),
+    (
+        "smtp_quirk",
+        ("quirk",),
+        "1 per deviation that was tolerated in the last session.",
+        lambda o: _flags("quirk", sorted(o.quirks)),
+    ),
+    (
+        "smtp_extension",
+        ("extension",),
+        "1 per EHLO keyword of the last EHLO.",
+        lambda o: _flags("extension", o.offer.extensions if o.offer else ()),
+    ),
+    (
+        "smtp_auth_mechanism",
+        ("mechanism",),
+        "1 per SASL mechanism offered by the last EHLO.",
+        lambda o: _flags("mechanism", o.offer.auth_mechanisms if o.offer else ()),
+    ),
+    (
+        "smtp_starttls_offered",
+        (),
+        "Whether the plaintext EHLO offered STARTTLS.",
+        lambda o: _value(o.starttls_offered),
+    ),
+    (
+        "smtp_message_size_limit_bytes",
+        (),
+        "The limit that SIZE declares; no series when it declares none.",
+        lambda o: _value(o.offer.size_limit if o.offer else None),
+    ),
+    (
+        "smtp_resolved_addresses",
+        ("family",),
+        "How many addresses the name had; no series for an address literal.",
+        _resolved,
+    ),
+    (
+        "smtp_tcp_rtt_seconds",
+        (),
+        "Smoothed round-trip time as TCP knew it at the session's end.",
+        lambda o: _value(o.tcp.rtt if o.tcp else None),
+    ),
+    (
+        "smtp_tcp_retransmits",
+        (),
+        "Segments that TCP sent again in the last session, SYN included.",
+        lambda o: _value(o.tcp.retransmits if o.tcp else None),
+    ),
+)
+
+
+def _of_latest(
+    samples: Callable[[Outcome], Iterable[Sample]],
+) -> Callable[[Account], Iterable[Sample]]:
+    def of_account(account: Account) -> Iterable[Sample]:
+        return NO_SAMPLES if account.latest is None else samples(account.latest)
+
+    return of_account
+
+
+def _counts(
+    label: str, words: type[_Word], counts: Mapping[_Word, int]
+) -> list[Sample]:
+    """Give a line for each word of the vocabulary, from 0."""
+    return [("", f',{label}="{word}"', counts.get(word, 0)) for word in words]
+
+
+def _failures(account: Account) -> Iterable[Sample]:
+    return [
+        ("", f',phase="{phase}",reason="{reason}"', count)
+        for (phase, reason), count in account.failures.items()
+    ]
+
+
+def histogram_samples(extra: str, latency: Latency) -> Iterable[Sample]:
+    """Give a latency's lines: cumulative buckets, sum and count."""
+    seen = 0
+    for bound, count in zip(latency.bounds, latency.counts, strict=False):
+        seen += count
+        yield "_bucket", f'{extra},le="{number(bound)}"', seen
+    yield "_bucket", f'{extra},le="+Inf"', latency.count
+    yield from _summary_samples(extra, latency)
+
+
+def _summary_samples(extra: str, latency: Latency) -> Iterable[Sample]:
+    yield "_sum", extra, latency.total
+    yield "_count", extra, latency.count
+
+
+def _phase_summaries(account: Account) -> Iterable[Sample]:
+    for phase, latency in account.latency.items():
+        yield from _summary_samples(f',phase="{phase}"', latency)
+
+
+def _phase_histograms(account: Account) -> Iterable[Sample]:
+    for phase, latency in account.latency.items():
+        yield from histogram_samples(f',phase="{phase}"', latency)
+
+
+_SINCE_START: tuple[MetricFamily, ...] = (
+    MetricFamily(
+        "smtp_last_success_timestamp_seconds",
+        Kind.GAUGE,
+        (),
+        "When the last successful probe ended; no series before the first.",
+        lambda a: _value(a.last_success_at),
+    ),
+    MetricFamily(
+        "smtp_probes_total",
+        Kind.COUNTER,
+        (),
+        "Probes that have ended since the exporter's start.",
+        lambda a: _value(a.probes),
+    ),
+    MetricFamily(
+        "smtp_banners_total",
+        Kind.COUNTER,
+        ("class",),
+        "Greetings read, by the first digit of their code.",
+        lambda a: _counts("class", ReplyClass, a.banners),
+    ),
+    MetricFamily(
+        "smtp_probe_failures_total",
+        Kind.COUNTER,
+        ("phase", "reason"),
+        "Failed probes by first failed phase and reason, the pairs that happened.",
+        _failures,
+    ),
+    MetricFamily(
+        "smtp_session_ends_total",
+        Kind.COUNTER,
+        ("close",),
+        "Sessions by the class that they ended in.",
+        lambda a: _counts("close", Close, a.session_ends),
+    ),
+    MetricFamily(
+        "smtp_unsolicited_replies_total",
+        Kind.COUNTER,
+        ("code",),
+        "Replies that nobody asked for: a 221 before QUIT, others while none was owed.",
+        lambda a: _counts("code", Unsolicited, a.unsolicited),
+    ),
+)
+
+_PHASE_LATENCY = MetricFamily(
+    "smtp_phase_latency_seconds",
+    Kind.SUMMARY,
+    ("phase",),
+    "Latency of the phases that completed, since the exporter's start.",
+    _phase_summaries,
+)
+
+_ALWAYS: tuple[MetricFamily, ...] = (
+    *(
+        MetricFamily(name, Kind.GAUGE, extra, text, _of_latest(samples))
+        for name, extra, text, samples in _LATEST
+    ),
+    *_SINCE_START,
+)
+
+MODULE_LATENCY = "smtp_module_latency_seconds"
+MODULE_LATENCY_HELP = "Latency of completed phases over all targets of a module."
+
+
+def target_families(*, histograms: bool) -> tuple[MetricFamily, ...]:
+    """Give the families of a target, in the order of the exposition.
+
+    With `histograms`, the latency by phase is one: the phases that the owner named have
+    their buckets, the others `+Inf` alone, since a family has a single type.
+    """
+    latency = _PHASE_LATENCY
+    if histograms:
+        latency = replace(latency, kind=Kind.HISTOGRAM, samples=_phase_histograms)
+    return (*_ALWAYS, latency)

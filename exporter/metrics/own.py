@@ -1,0 +1,125 @@
+"""What the exporter tells of itself, in a prometheus_client registry.
+
+Few series that change at the scrape or with the schedule; the registry's cost does not
+matter here, and its process, platform and garbage collectors come with it.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from exporter.targets import Target
+from exporter.vocabulary import Skip, TargetSource
+
+_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class OwnMetrics:
+    """The registry and what is counted in it; one per process."""
+
+    def __init__(self, version: str, *, kernel_timestamps: bool) -> None:
+        """Register everything, with every label value known in advance."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the client's own switch
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        _info(registry, version)
+        self._reload_successful = _gauge(
+            registry,
+            "config_last_reload_successful",
+            "Whether the last attempt to load the configuration succeeded.",
+        )
+        self._reload_time = _gauge(
+            registry,
+            "config_last_reload_success_timestamp_seconds",
+            "When the configuration was last loaded with success.",
+        )
+        self._targets = Gauge(
+            "mailserver_exporter_targets",
+            "Targets that are scheduled, by where they come from.",
+            ("source",),
+            registry=registry,
+        )
+        self._in_flight = _gauge(
+            registry, "probes_in_flight", "Probes that are running."
+        )
+        self._waiting = _gauge(
+            registry, "probes_waiting", "Probes that are due and wait for a place."
+        )
+        self._skipped = Counter(
+            "mailserver_exporter_probes_skipped",
+            "Scheduled probes that were left out, by cause.",
+            ("cause",),
+            registry=registry,
+        )
+        for cause in Skip:
+            self._skipped.labels(str(cause))
+        self._lag = Histogram(
+            "mailserver_exporter_schedule_lag_seconds",
+            "How late probes started.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        _gauge(
+            registry,
+            "kernel_timestamps",
+            "Whether the kernel times what is received; else the interpreter does.",
+        ).set(kernel_timestamps)
+        _gauge(registry, "shard_ordinal", "Which shard this process is.").set(0)
+        _gauge(registry, "shards", "Over how many shards targets are spread.").set(1)
+
+    def watch(
+        self, *, in_flight: Callable[[], float], waiting: Callable[[], float]
+    ) -> None:
+        """Read these at each scrape."""
+        self._in_flight.set_function(in_flight)
+        self._waiting.set_function(waiting)
+
+    def loaded(self, at: float) -> None:
+        """Note a configuration loaded with success, in Unix time."""
+        self._reload_successful.set(1)
+        self._reload_time.set(at)
+
+    def count_targets(self, targets: Iterable[Target]) -> None:
+        """Set the number of targets of every source."""
+        counts = dict.fromkeys(TargetSource, 0)
+        for target in targets:
+            counts[target.source] += 1
+        for source, count in counts.items():
+            self._targets.labels(str(source)).set(count)
+
+    def skip(self, cause: Skip, probes: int) -> None:
+        """Count probes that were left out."""
+        self._skipped.labels(str(cause)).inc(probes)
+
+    def lag(self, seconds: float) -> None:
+        """Note how late a probe started."""
+        self._lag.observe(seconds)
+
+
+def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:
+    return Gauge(f"mailserver_exporter_{name}", text, registry=registry)
+
+
+def _info(registry: CollectorRegistry, version: str) -> None:
+    facts: Mapping[str, str] = {
+        "version": version,
+        "pythonversion": platform.python_version(),
+    }
+    Gauge(
+        "mailserver_exporter_build_info",
+        "1; the version of the exporter and of the Python that runs it.",
+        tuple(facts),
+        registry=registry,
+    ).labels(**facts).set(1)

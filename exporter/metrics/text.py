@@ -1,0 +1,66 @@
+r"""Sample lines and headers, the same octets for both exposition formats.
+
+Text 0.0.4 and OpenMetrics 1.0 differ in their headers and in the final `# EOF`, not in
+sample lines: so a line is written once, whatever the next scrape will ask for.
+
+    smtp_probe_success{target="mx1:25",host="mx1",port="25",module="mx"} 1
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from prometheus_client.utils import floatToGoString
+
+from exporter.targets import Target
+
+# Within these, Python's shortest spelling is Go's, and nearly every value is.
+_PLAIN_FROM = 0.0001
+_PLAIN_BELOW = 1e6
+
+
+class Kind(StrEnum):
+    """The type of a metric family."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    SUMMARY = "summary"
+    HISTOGRAM = "histogram"
+
+
+def escape(value: str) -> str:
+    """Escape a label value, by the rules that both formats share."""
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def labels(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write label pairs without their braces."""
+    return ",".join([f'{name}="{escape(value)}"' for name, value in pairs])
+
+
+def target_labels(target: Target) -> str:
+    """Write the labels that every line of a target begins with."""
+    return labels(
+        (
+            ("target", target.name),
+            ("host", target.host),
+            ("port", str(target.port)),
+            ("module", target.module.name),
+            *target.labels,
+        )
+    )
+
+
+def number(value: float) -> str:
+    """Write a sample's value as Prometheus itself would."""
+    if type(value) is not float:
+        return str(int(value))
+    if _PLAIN_FROM <= value < _PLAIN_BELOW:
+        return repr(value)
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]  # the client's own formatter
+
+
+def header(name: str, kind: Kind, text: str, *, openmetrics: bool) -> bytes:
+    """Write a family's HELP and TYPE; OpenMetrics names counters without `_total`."""
+    if openmetrics and kind is Kind.COUNTER:
+        name = name.removesuffix("_total")
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode()
