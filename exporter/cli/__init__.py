@@ -1,0 +1,134 @@
+"""Commands, flags, exit codes.
+
+A command's file is imported when the command is given: `version` and `--help` answer
+at once. Exit codes: 0 done, 1 the thing asked for failed, 2 the command line is wrong.
+"""
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from exporter import __version__
+
+DEFAULT_CONFIG = "/etc/mailserver-exporter/config.yaml"
+DEFAULT_LISTEN = ":10525"
+USAGE_ERROR = 2
+
+_Arguments = Callable[[argparse.ArgumentParser], None]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code. Usage errors leave with 2 by argparse."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `... | head` is no error of ours
+    arguments = _parser().parse_args(argv)
+    command = importlib.import_module(f"exporter.cli.{arguments.module_of_command}")
+    try:
+        return int(command.run(arguments))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def fail(sentence: str, code: int = 1) -> int:
+    """Say what is wrong in one line on standard error; gives the exit code."""
+    print(f"mailserver-exporter: {sentence}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mailserver-exporter",
+        description="Probes mail servers on its own schedule and tells Prometheus: do "
+        "they greet (220), how fast is each step, do they say goodbye properly (221, "
+        "then a clean close).",
+        epilog="To see it work without a configuration: mailserver-exporter demo",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, (text, add_arguments) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=_sentence(text))
+        command.set_defaults(module_of_command=name.replace("-", "_"))
+        add_arguments(command)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _config_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        default=DEFAULT_CONFIG,
+        help="the configuration (default: %(default)s)",
+    )
+
+
+def _web_and_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        metavar="ADDRESS",
+        action="append",
+        help="where to serve, as :10525, 127.0.0.1:10525 or [::1]:10525; may be given "
+        f"more than once (default: {DEFAULT_LISTEN})",
+    )
+    parser.add_argument(
+        "--log.level",
+        dest="log_level",
+        default="info",
+        choices=("debug", "info", "warn", "error"),
+        help="the least that is logged (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--log.format",
+        dest="log_format",
+        default="logfmt",
+        choices=("logfmt", "json"),
+        help="how lines are written (default: %(default)s)",
+    )
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    _config_file(parser)
+    _web_and_log(parser)
+
+
+def _probe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target",
+        metavar="HOST[:PORT]",
+        help="a name or address; port 25 when none is given; [IPv6]:PORT in brackets",
+    )
+    parser.add_argument(
+        "--module", metavar="NAME", help="how to probe: a module's name (default: mx)"
+    )
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        help="take modules and DNS servers from this configuration",
+    )
+    parser.add_argument(
+        "--output",
+        default="text",
+        choices=("text", "json"),
+        help="a timeline for people or a document for programs (default: %(default)s)",
+    )
+
+
+def _nothing(_: argparse.ArgumentParser) -> None:
+    """Add no arguments."""
+
+
+_COMMANDS: dict[str, tuple[str, _Arguments]] = {
+    "serve": ("probe the configured mail servers and serve their metrics", _serve),
+    "probe": ("probe one mail server now and show the session", _probe),
+    "check-config": ("say whether the configuration is sound", _config_file),
+    "demo": ("serve the metrics of local demo servers, good and bad", _web_and_log),
+    "schema": ("print the JSON Schema of the configuration", _nothing),
+    "version": ("print the version", _nothing),
+}

@@ -1,0 +1,102 @@
+"""The routes, and what each answers. Knows no target, probe or metric by itself.
+
+What it serves comes in as callables, so a page can be asked for without a probe.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from html import escape
+from typing import NamedTuple, Protocol
+
+from aiohttp import web
+
+
+class Page(Protocol):
+    """A scrape's answer, whole."""
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type header."""
+
+    @property
+    def gzip(self) -> bool:
+        """Whether the body is compressed."""
+
+    @property
+    def body(self) -> bytes:
+        """The octets to send."""
+
+
+class Sources(NamedTuple):
+    """Where the pages get what they show."""
+
+    # Accept, Accept-Encoding, name[] -> the exposition
+    metrics: Callable[[str, str, Iterable[str]], Awaitable[Page]]
+    ready: Callable[[], bool]
+    version: str
+
+
+_SOURCES = web.AppKey("sources", Sources)
+
+
+def application(sources: Sources) -> web.Application:
+    """Make the application; GET routes answer HEAD as well."""
+    app = web.Application()
+    app[_SOURCES] = sources
+    app.add_routes(
+        [
+            web.get("/", _landing),
+            web.get("/metrics", _metrics),
+            web.get("/-/healthy", _healthy),
+            web.get("/-/ready", _ready),
+        ]
+    )
+    return app
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    page = await request.app[_SOURCES].metrics(
+        ",".join(request.headers.getall("Accept", ())),
+        ",".join(request.headers.getall("Accept-Encoding", ())),
+        request.query.getall("name[]", ()),
+    )
+    headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
+    if page.gzip:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=page.body, headers=headers)
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text="mailserver-exporter is healthy.\n")
+
+
+async def _ready(request: web.Request) -> web.Response:
+    if request.app[_SOURCES].ready():
+        return web.Response(text="mailserver-exporter is ready.\n")
+    return web.Response(status=503, text="mailserver-exporter is not ready.\n")
+
+
+_LANDING = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>mailserver-exporter</title>
+<style>
+:root {{ color-scheme: light dark; font-family: system-ui, sans-serif }}
+body {{ max-width: 40rem; margin: 3rem auto; padding: 0 1rem; line-height: 1.5 }}
+</style>
+<h1>mailserver-exporter</h1>
+<p>Probes mail servers on its own schedule: do they greet (220), how fast is each
+step, and do they say goodbye properly (221, then a clean close)?</p>
+<p>Version {version}.</p>
+<ul>
+<li><a href="metrics">Metrics</a></li>
+<li><a href="-/healthy">Health</a></li>
+<li><a href="-/ready">Readiness</a></li>
+</ul>
+</html>
+"""
+
+
+async def _landing(request: web.Request) -> web.Response:
+    version = escape(request.app[_SOURCES].version)
+    return web.Response(text=_LANDING.format(version=version), content_type="text/html")
