@@ -1,0 +1,131 @@
+"""How exact is `phase="greeting"` while the exporter is busy?
+
+Runs the installed exporter on a thousand targets that it probes every second, and on
+twenty whose server greets after 50 ms. Once a second it scrapes, and holds what
+`smtp_probe_phase_seconds{phase="greeting"}` says of the twenty against the 50 ms, and
+against what the server's own clock saw.
+
+    python -m bench.greeting_exactness [SECONDS [PROBES_PER_SECOND]]
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.servers import late_server, prompt_server
+
+DELAY = 0.050
+LATE_TARGETS = 20
+EXPORTER = Path(sys.executable).with_name("mailserver-exporter")
+WARM_UP_SECONDS = 4
+
+_CONFIG = """\
+schedule: {{interval: 1s}}
+limits: {{concurrency: 4000, per_host: 4000}}
+targets:
+{targets}
+"""
+_GREETING = re.compile(
+    r'^smtp_probe_phase_seconds\{target="late-\d+",[^}]*phase="greeting"\} (\S+)$',
+    re.MULTILINE,
+)
+_PROBES = re.compile(r"^smtp_probes_total\{[^}]*\} (\S+)$", re.MULTILINE)
+_SUCCESS = re.compile(r"^smtp_probe_success\{[^}]*\} (\S+)$", re.MULTILINE)
+_CPU = re.compile(r"^process_cpu_seconds_total (\S+)$", re.MULTILINE)
+
+
+def main(seconds: int = 20, rate: int = 1000) -> None:
+    """Measure, and print a table."""
+    with prompt_server() as prompt, late_server(DELAY) as (late, pipe):
+        targets = [
+            f"  - {{host: 127.0.0.1, port: {prompt}, name: p-{i}}}" for i in range(rate)
+        ]
+        targets += [
+            f"  - {{host: 127.0.0.1, port: {late}, name: late-{i}}}"
+            for i in range(LATE_TARGETS)
+        ]
+        with _exporter(_CONFIG.format(targets="\n".join(targets))) as url:
+            time.sleep(WARM_UP_SECONDS)
+            before = after = _scrape(url)
+            began = time.monotonic()
+            read: list[float] = []
+            for second in range(1, seconds + 1):
+                time.sleep(max(0.0, began + second - time.monotonic()))
+                after = _scrape(url)
+                read += map(float, _GREETING.findall(after))
+            took = time.monotonic() - began
+        pipe.send(1)
+        own = pipe.recv()
+    probes = _total(_PROBES, after) - _total(_PROBES, before)
+    cpu = _total(_CPU, after) - _total(_CPU, before)
+    print(f"probes a second        {probes / took:9.0f}")
+    print(f"CPU of the exporter    {cpu / took:9.1%} of a core, scrapes included")
+    print(f"CPU a probe            {cpu / probes * 1e6:9.0f} us")
+    succeed = _total(_SUCCESS, after)
+    print(f"targets that succeed   {succeed:9.0f} of {rate + LATE_TARGETS}")
+    print(f"readings of 50 ms      {len(read):9}")
+    _print_errors("server's own clock", [x - DELAY for x in own])
+    _print_errors("exporter's reading", [x - DELAY for x in read])
+
+
+def _print_errors(who: str, errors: Sequence[float]) -> None:
+    ordered = sorted(errors)
+
+    def at(share: float) -> float:
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1e3
+
+    print(
+        f"{who}: off 50 ms by p1 {at(0.01):+.3f}, median {at(0.5):+.3f}, "
+        f"p99 {at(0.99):+.3f}, worst {max(map(abs, ordered)) * 1e3:.3f} ms"
+    )
+
+
+def _total(pattern: re.Pattern[str], text: str) -> float:
+    return sum(map(float, pattern.findall(text)))
+
+
+def _scrape(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 -- our own, on loopback
+        text: str = answer.read().decode()
+    return text
+
+
+@contextmanager
+def _exporter(config: str) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(config)
+        file.flush()
+        process = subprocess.Popen(  # noqa: S603 -- our own program
+            [
+                *(EXPORTER, "serve", f"--config.file={file.name}"),
+                "--web.listen-address=127.0.0.1:0",
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield f"http://{_listening(process)}/metrics"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _listening(process: "subprocess.Popen[str]") -> str:
+    assert process.stderr is not None  # noqa: S101 -- it was asked for
+    for line in process.stderr:
+        if match := re.search(r"listen=(\S+)", line):
+            # A log that nobody reads would stop the exporter when the pipe is full.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            return match[1]
+    raise SystemExit("the exporter did not start")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

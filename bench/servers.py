@@ -1,0 +1,105 @@
+"""Mail servers for measurements: each in a process of its own, on loopback, port 0.
+
+The delayed one sleeps in a thread per connection and keeps what its own clock saw
+between accept() and its greeting; the prompt one only has to be cheap.
+"""
+
+import asyncio
+import multiprocessing
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import cast
+
+import uvloop
+
+_GREETING = b"220 mx.bench ESMTP\r\n"
+_ANSWERS = {
+    b"EHLO": b"250-mx.bench\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250 8BITMIME\r\n",
+    b"QUIT": b"221 2.0.0 Bye\r\n",
+}
+_SPAWN = multiprocessing.get_context("spawn")
+_BACKLOG = 4096
+
+
+class _Prompt(asyncio.Protocol):
+    """Answers at once; closes after QUIT."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(_GREETING)
+
+    def data_received(self, data: bytes) -> None:
+        verb = data[:4].upper()
+        self._transport.write(_ANSWERS.get(verb, b"500 5.5.1 what\r\n"))
+        if verb == b"QUIT":
+            self._transport.close()
+
+
+def _serve_promptly(pipe: Connection) -> None:
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(_Prompt, "127.0.0.1", 0, backlog=_BACKLOG)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    uvloop.run(serve())
+
+
+def _serve_late(pipe: Connection, delay: float) -> None:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
+    pipe.send(listener.getsockname()[1])
+    seen: list[float] = []
+
+    def session(sock: socket.socket, accepted: float) -> None:
+        time.sleep(delay - (time.perf_counter() - accepted))
+        seen.append(time.perf_counter() - accepted)
+        with sock:
+            sock.sendall(_GREETING)
+            while data := sock.recv(512):
+                sock.sendall(_ANSWERS.get(data[:4].upper(), b"500 5.5.1 what\r\n"))
+                if data[:4].upper() == b"QUIT":
+                    return
+
+    def tell() -> None:
+        while pipe.recv():
+            pipe.send(seen)
+
+    threading.Thread(target=tell, daemon=True).start()
+    while True:
+        sock, _ = listener.accept()
+        accepted = time.perf_counter()
+        threading.Thread(target=session, args=(sock, accepted), daemon=True).start()
+
+
+@contextmanager
+def prompt_server() -> Iterator[int]:
+    """Run a server that answers at once; gives its port."""
+    with _process(_serve_promptly) as pipe:
+        yield pipe.recv()
+
+
+@contextmanager
+def late_server(delay: float) -> Iterator[tuple[int, Connection]]:
+    """Run a server that greets after `delay` seconds.
+
+    Gives its port, and a pipe: sent anything true, it gives the delays in seconds that
+    the server's own clock saw.
+    """
+    with _process(_serve_late, delay) as pipe:
+        yield pipe.recv(), pipe
+
+
+@contextmanager
+def _process(serve: object, *arguments: object) -> Iterator[Connection]:
+    ours, theirs = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=serve, args=(theirs, *arguments), daemon=True)  # type: ignore[arg-type]  # a function, by its name
+    process.start()
+    try:
+        yield ours
+    finally:
+        process.terminate()
+        process.join(5)

@@ -1,0 +1,1 @@
+"""The e2e ring: the installed console script, a real Prometheus, promtool."""

@@ -1,0 +1,68 @@
+"""A real Prometheus on loopback that scrapes what a test names, and its query API."""
+
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.programs import PATIENCE, free_port, running
+
+_CONFIG = """\
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: mailserver
+    static_configs: [{{targets: ["{target}"]}}]
+"""
+
+
+class Prometheus:
+    """A running Prometheus."""
+
+    def __init__(self, address: str) -> None:
+        """Talk to one that runs already."""
+        self._api = f"http://{address}/api/v1/query"
+
+    def query(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
+        """Give an instant query's vector: sorted label pairs to value."""
+        query = urllib.parse.urlencode({"query": expression})
+        with urllib.request.urlopen(f"{self._api}?{query}", timeout=5) as answer:  # noqa: S310 -- our own, on loopback
+            results = json.load(answer)["data"]["result"]
+        return {
+            tuple(sorted(r["metric"].items())): float(r["value"][1]) for r in results
+        }
+
+    def await_value(self, expression: str, value: float) -> None:
+        """Wait until an expression has exactly this one value."""
+        deadline = time.monotonic() + PATIENCE
+        seen: list[float] | None = None
+        while time.monotonic() < deadline:
+            try:
+                seen = list(self.query(expression).values())
+            except OSError:
+                seen = None  # it does not answer yet
+            if seen == [value]:
+                return
+            time.sleep(0.2)  # another program's pace; bounded above
+        raise AssertionError(f"{expression} is {seen} and not [{value}]")
+
+
+@contextmanager
+def running_prometheus(
+    program: Path, place: Path, exporter: str
+) -> Iterator[Prometheus]:
+    """Run Prometheus in an empty folder, scraping the exporter every second."""
+    config = place / "prometheus.yml"
+    config.write_text(_CONFIG.format(target=exporter))
+    address = f"127.0.0.1:{free_port()}"
+    command: list[str | Path] = [
+        program,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={place / 'data'}",
+        f"--web.listen-address={address}",
+        "--log.level=warn",
+    ]
+    with running(command):
+        yield Prometheus(address)

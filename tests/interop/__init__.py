@@ -1,0 +1,1 @@
+"""The interop ring: mail servers as Debian ships them."""

@@ -1,0 +1,141 @@
+"""Postfix as Debian ships it, started by a test with a configuration of its own.
+
+On loopback, with its own queue and log; ended by its process id. Postfix's master needs
+root, so without it the test skips (or fails where peers are required).
+"""
+
+import os
+import pwd
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conftest import missing_peer
+
+DAEMONS = Path("/usr/lib/postfix/sbin")
+START_SECONDS = 10.0
+LOG_SECONDS = 5.0
+
+# What a session without mail needs, and no more.
+_MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+postlog unix-dgram n - n - 1 postlogd
+anvil unix - - n - 1 anvil
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+"""
+
+
+class Postfix:
+    """A running Postfix: where it listens, and what it has logged."""
+
+    def __init__(self, port: int, log: Path, master: "subprocess.Popen[bytes]") -> None:
+        """Describe one that runs already."""
+        self.host = "127.0.0.1"
+        self.port = port
+        self._log = log
+        self._master = master
+
+    def stop(self) -> None:
+        """End it, all its processes included."""
+        if self._master.poll() is None:
+            os.killpg(self._master.pid, signal.SIGTERM)
+            self._master.wait(START_SECONDS)
+
+    @property
+    def log(self) -> str:
+        """Everything logged so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def logged(self, pattern: str, times: int = 1) -> list[str]:
+        """Wait until that many lines match, and give all that do."""
+        deadline = time.monotonic() + LOG_SECONDS
+        while True:
+            found = re.findall(pattern, self.log)
+            if len(found) >= times or time.monotonic() > deadline:
+                return found
+            time.sleep(0.05)  # the log is written by another process; bounded above
+
+
+@contextmanager
+def running_postfix(place: Path, settings: Mapping[str, str]) -> Iterator[Postfix]:
+    """Run Postfix in an empty folder; `settings` are lines of main.cf."""
+    if os.geteuid() != 0:
+        missing_peer("postfix runs as root only, and this is not root")
+    port = _free_port()
+    log = place / "mail.log"
+    _configure(place, port, log, settings)
+    master = subprocess.Popen(
+        [DAEMONS / "master", "-c", place / "etc", "-d"],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    postfix = Postfix(port, log, master)
+    try:
+        _await_listener(port, master)
+        yield postfix
+    finally:
+        postfix.stop()
+
+
+def _configure(place: Path, port: int, log: Path, settings: Mapping[str, str]) -> None:
+    place.chmod(0o755)
+    for folder in (
+        "etc",
+        "queue",
+        "queue/pid",
+        "queue/private",
+        "queue/public",
+        "data",
+    ):
+        (place / folder).mkdir()
+    owner = pwd.getpwnam("postfix")
+    for folder in ("queue/private", "queue/public", "data"):
+        os.chown(place / folder, owner.pw_uid, owner.pw_gid)
+    lines = {
+        "compatibility_level": "3.6",
+        "queue_directory": str(place / "queue"),
+        "data_directory": str(place / "data"),
+        "maillog_file": str(log),
+        "maillog_file_prefixes": str(place),
+        "myhostname": "mx.postfix.test",
+        "mydestination": "",
+        "mynetworks": "127.0.0.1/32",
+        "inet_interfaces": "127.0.0.1",
+        "inet_protocols": "ipv4",
+        "alias_maps": "",
+        "smtputf8_enable": "no",
+        **settings,
+    }
+    text = "".join(f"{name} = {value}\n" for name, value in lines.items())
+    (place / "etc" / "main.cf").write_text(text)
+    (place / "etc" / "master.cf").write_text(_MASTER.format(port=port))
+
+
+def _free_port() -> int:
+    """Find a port that was free a moment ago: Postfix cannot be given port 0."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _await_listener(port: int, master: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if master.poll() is not None:
+            raise RuntimeError(f"Postfix ended with {master.returncode}")
+        if _listens(port):
+            return
+        time.sleep(0.05)  # another process starts; bounded above
+    raise RuntimeError("Postfix did not begin to listen")
+
+
+def _listens(port: int) -> bool:
+    """Look into the kernel's table: a connection would be a session in the log."""
+    wanted = f"0100007F:{port:04X} 00000000:0000 0A"
+    return wanted in Path("/proc/net/tcp").read_text()
