@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
 
-.PHONY: run test format lint types layers unit wire interop e2e coverage schema bench clean
+.PHONY: run test format lint types layers unit wire interop e2e coverage docs bench clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -34,11 +34,12 @@ coverage: $(VENV)/.testable
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report --skip-covered
 
-schema: $(VENV)/.runnable
+docs: $(VENV)/.runnable
 	$(BIN)/mailserver-exporter schema > config.schema.json
+	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.testable
-	$(BIN)/python bench/greeting_exactness.py
+	$(BIN)/python -m bench.greeting_exactness
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
