@@ -110,7 +110,7 @@ class Outcome:
     phases: tuple[PhaseRecord, ...]
     failure: Failure | None
     close: Close
-    quit_sent: bool = False
+    quit_sent: bool = False  # for its answer; a courtesy QUIT is none
     quit_code: int | None = None  # of a complete reply that answered QUIT
     banner_first_byte: float | None = None
     quirks: frozenset[Quirk] = frozenset()
@@ -127,7 +127,7 @@ class Outcome:
         """Hold the facts against the laws below."""
         for holds, sentence in _LAWS:
             if not holds(self):
-                raise Contradiction(f"{sentence}: {self}")
+                raise Contradiction(f"{sentence} ({self.failure}, {self.close})")
 
     def record(self, phase: Phase) -> PhaseRecord | None:
         """Find the record of a phase; None when it was not reached."""

@@ -6,6 +6,7 @@ at once. Exit codes: 0 done, 1 the thing asked for failed, 2 the command line is
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -15,19 +16,24 @@ from exporter import __version__
 DEFAULT_CONFIG = "/etc/mailserver-exporter/config.yaml"
 DEFAULT_LISTEN = ":10525"
 USAGE_ERROR = 2
+_BY_SIGNAL = 128  # a shell's way to tell which signal ended a program
 
 _Arguments = Callable[[argparse.ArgumentParser], None]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code. Usage errors leave with 2 by argparse."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `... | head` is no error of ours
     arguments = _parser().parse_args(argv)
     command = importlib.import_module(f"exporter.cli.{arguments.module_of_command}")
     try:
-        return int(command.run(arguments))
+        code = int(command.run(arguments))
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return _BY_SIGNAL + signal.SIGINT
+    except BrokenPipeError:  # `... | head` is no error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BY_SIGNAL + signal.SIGPIPE
+    return code
 
 
 def fail(sentence: str, code: int = 1) -> int:
@@ -42,12 +48,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Probes mail servers on its own schedule and tells Prometheus: do "
         "they greet (220), how fast is each step, do they say goodbye properly (221, "
         "then a clean close).",
+        allow_abbrev=False,
         epilog="To see it work without a configuration: mailserver-exporter demo",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (text, add_arguments) in _COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=_sentence(text))
+        command = commands.add_parser(
+            name, help=text, description=_sentence(text), allow_abbrev=False
+        )
         command.set_defaults(module_of_command=name.replace("-", "_"))
         add_arguments(command)
     return parser

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter import app, log
-from exporter.cli import DEFAULT_LISTEN, fail
+from exporter.cli import DEFAULT_LISTEN, USAGE_ERROR, fail
 from exporter.config import ConfigError, load
 from exporter.web.listen import ListenAddress, ListenError, parse_listen_address
 
@@ -30,6 +30,9 @@ def listen_and_run(
     log.configure(arguments.log_level, arguments.log_format)
     try:
         listen = [parse_listen_address(a) for a in arguments.listen or [DEFAULT_LISTEN]]
+    except ListenError as error:
+        return fail(str(error), USAGE_ERROR)
+    try:
         app.run(serve(listen))
     except ListenError as error:
         return fail(str(error))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from exporter.outcome import CLOSING
 from exporter.probe import clock
 from exporter.probe.clock import Tick
-from exporter.probe.connection import READ_OCTETS, Connection, Limit
+from exporter.probe.connection import Connection, Limit
 from exporter.probe.timeline import Span, Timeline
 from exporter.smtp.command import QUIT
 from exporter.smtp.dialogue import Dialogue, Findings, Heard, Interrupted, Step
@@ -41,6 +41,7 @@ class Carrier:
         self._timeouts = timeouts
         self._deadline = deadline
         self._timeline = timeline
+        self._limits: dict[Phase, Limit] = {}
 
     async def carry(self, dialogue: Dialogue) -> Findings:
         """Walk the dialogue to its end and give its findings."""
@@ -89,7 +90,7 @@ class Carrier:
         with self._timeline.phase(step.phase) as span:
             if step.idle is not None:
                 return await self._idle(step.idle, span)
-            limit = Limit.after(self._timeouts.of(step.phase), self._deadline)
+            limit = self._limit_of(step.phase)
             if step.line is None:
                 span.start = self._connection.established
             else:
@@ -98,18 +99,21 @@ class Carrier:
                 self._timeline.quit_sent |= step.phase is Phase.QUIT
             return await self._reply(limit, span, greeting=step.line is None)
 
+    def _limit_of(self, phase: Phase) -> Limit:
+        """Give a phase its limit when it begins; entered again, it keeps that."""
+        if phase not in self._limits:
+            seconds = self._timeouts.of(phase)
+            self._limits[phase] = Limit.after(seconds, self._deadline)
+        return self._limits[phase]
+
     async def _reply(self, limit: Limit, span: Span, *, greeting: bool) -> Heard:
         """Await one complete reply, and take what came behind it."""
         reader, raw, at = ReplyReader(), bytearray(), span.start
         try:
             reply: Reply | None = None
             while reply is None:
-                # The greeting's first octet is read alone: its timestamp is its own.
-                first = greeting and not raw
-                octets, at = await self._connection.receive(
-                    limit, 1 if first else READ_OCTETS
-                )
-                if first:
+                octets, at = await self._connection.receive(limit)
+                if greeting and not raw:
                     self._timeline.first_byte = clock.elapsed(span.start, at)
                 raw += octets
                 reader.feed(octets)
@@ -133,7 +137,7 @@ class Carrier:
         except ReplyError:
             pass  # surplus octets are judged by the dialogue, whatever they are
         except Interrupted as interrupted:
-            if interrupted.reason is Reason.TIMEOUT:
+            if interrupted.reason is Reason.TIMEOUT and not interrupted.__cause__:
                 span.complete(clock.now())
             elif not raw:
                 raise

@@ -11,7 +11,9 @@ import errno
 import os
 import socket
 import time
-from typing import NamedTuple, Self
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple, Self, TypeVar
 
 from exporter.outcome import TcpFacts
 from exporter.probe import clock
@@ -29,6 +31,7 @@ MAX_TRAILING_OCTETS = 64 * 1024
 # Read and thrown away before closing, so that unread octets do not become our reset.
 MAX_UNREAD_OCTETS = 64 * 1024
 
+T = TypeVar("T")
 _ENDS = {Reason.EOF: TcpEnd.FIN, Reason.RESET: TcpEnd.RESET}
 _AF = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 
@@ -99,19 +102,11 @@ class Connection:
     def send(self, line: bytes) -> Tick:
         """Write one command line; gives the instant right before.
 
-        EPIPE decides nothing: the FIN came first, and what it was is read next.
+        EPIPE decides nothing, the FIN came first; nor does a peer that does not read:
+        what each of them did is read next.
         """
         start = clock.now()
-        if self._reset:
-            raise Interrupted(Reason.RESET)
-        try:
-            with talking:
-                self._sock.send(line)
-        except BlockingIOError as error:  # a peer that never reads cannot be told more
-            raise Interrupted(Reason.TIMEOUT) from error
-        except Interrupted as interrupted:
-            if not _is_epipe(interrupted):
-                raise
+        self._call(_send, self._sock, line)
         return start
 
     async def receive(self, limit: Limit, octets: int = READ_OCTETS) -> Received:
@@ -142,7 +137,6 @@ class Connection:
         try:
             received = self._read(READ_OCTETS)
         except Interrupted:
-            self._reset = True
             return b""
         return received.octets if received else b""
 
@@ -174,16 +168,26 @@ class Connection:
 
     def _read(self, octets: int) -> Received | None:
         """Read once without waiting; None when nothing is there."""
-        if self._reset:
-            raise Interrupted(Reason.RESET)
         try:
-            with talking:
-                data, ancillary, _, _ = self._sock.recvmsg(octets, clock.ANCILLARY_SIZE)
+            data, ancillary, _, _ = self._call(
+                self._sock.recvmsg, octets, clock.ANCILLARY_SIZE
+            )
         except BlockingIOError:
             self._look_first = False
             return None
         self._look_first = True
         return Received(data, clock.received(ancillary))
+
+    def _call(self, call: Callable[..., T], *arguments: object) -> T:
+        """Make a system call; the kernel tells of a reset once, and we ever after."""
+        if self._reset:
+            raise Interrupted(Reason.RESET)
+        try:
+            with talking:
+                return call(*arguments)
+        except Interrupted as interrupted:
+            self._reset = interrupted.reason is Reason.RESET
+            raise
 
     async def _readable(self, limit: Limit) -> bool:
         """Wait until there may be something to read; false when the limit ran out."""
@@ -256,5 +260,6 @@ def _settle(waiter: "asyncio.Future[bool]", happened: bool) -> None:
         waiter.set_result(happened)
 
 
-def _is_epipe(interrupted: Interrupted) -> bool:
-    return isinstance(interrupted.__cause__, BrokenPipeError)
+def _send(sock: socket.socket, line: bytes) -> None:
+    with suppress(BrokenPipeError, BlockingIOError):
+        sock.send(line)

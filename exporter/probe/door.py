@@ -11,16 +11,15 @@ import aiodns.error as dns
 from exporter.smtp.dialogue import Interrupted
 from exporter.vocabulary import Reason
 
+_UNREACHABLE = (
+    *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN),
+    # ICMP "protocol unreachable" and "host isolated" (Linux net/ipv4/icmp.c).
+    *(errno.ENOPROTOOPT, getattr(errno, "ENONET", errno.EHOSTUNREACH)),
+)
 _OPENING = {
+    **dict.fromkeys(_UNREACHABLE, Reason.UNREACHABLE),
     errno.ECONNREFUSED: Reason.REFUSED,
     errno.ETIMEDOUT: Reason.TIMEOUT,
-    errno.ENETUNREACH: Reason.UNREACHABLE,
-    errno.EHOSTUNREACH: Reason.UNREACHABLE,
-    errno.ENETDOWN: Reason.UNREACHABLE,
-    errno.EHOSTDOWN: Reason.UNREACHABLE,
-    # ICMP "protocol unreachable" and "host isolated" (Linux net/ipv4/icmp.c).
-    errno.ENOPROTOOPT: Reason.UNREACHABLE,
-    getattr(errno, "ENONET", errno.EHOSTUNREACH): Reason.UNREACHABLE,
 }
 # What comes back from the network instead of a SYN-ACK; before a SYN is sent, EACCES is
 # this machine's own rule.
@@ -28,10 +27,11 @@ _CONNECTING = _OPENING | {errno.EACCES: Reason.UNREACHABLE}
 _TALKING = {
     errno.ECONNRESET: Reason.RESET,
     errno.EPIPE: Reason.RESET,
-    # The kernel gave up waiting for the peer: its retransmissions went unanswered.
+    # The kernel gave up waiting for the peer; it tells the last that a router said.
+    **dict.fromkeys(_UNREACHABLE, Reason.TIMEOUT),
     errno.ETIMEDOUT: Reason.TIMEOUT,
-    errno.EHOSTUNREACH: Reason.TIMEOUT,
-    errno.ENETUNREACH: Reason.TIMEOUT,
+    errno.EACCES: Reason.TIMEOUT,
+    errno.ECONNREFUSED: Reason.TIMEOUT,
 }
 _RESOLVING = {
     dns.ARES_ENOTFOUND: Reason.NXDOMAIN,

@@ -90,7 +90,7 @@ class ReplyReader:
 
     @property
     def rest(self) -> bytes:
-        """Octets that belong to no complete line yet."""
+        """Octets that no reply given out so far has taken."""
         return bytes(self._buffer)
 
     @property

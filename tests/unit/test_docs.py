@@ -1,0 +1,169 @@
+"""What the pages say is what the code does, and their links lead somewhere."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from docs.generate import VOCABULARY, vocabulary
+from exporter.config import parse
+from exporter.metrics.families import MODULE_LATENCY, target_families
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.text import Kind
+
+ROOT = Path(__file__).parent.parent.parent
+README = ROOT / "README.md"
+METRICS = ROOT / "docs/metrics.md"
+DECISIONS = ROOT / "docs/decisions"
+
+
+def pages() -> list[Path]:
+    """Find every page of the repository."""
+    found = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
+    return sorted(page for page in found if not any(p[0] == "." for p in page.parts))
+
+
+PAGES = pages()
+every_page = pytest.mark.parametrize("page", PAGES, ids=str)
+
+
+def read(page: Path) -> str:
+    """Read a page, given from the root of the repository."""
+    return (ROOT / page).read_text("utf-8")
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
+    """Give a page's blocks of one language; "" is those of none."""
+    fenced = re.findall(r"^```(.*)\n((?:.*\n)*?)```$", read(page), re.MULTILINE)
+    return [text for name, text in fenced if name == language]
+
+
+# --- metrics
+
+
+class Row(NamedTuple):
+    """What a table tells of one family."""
+
+    kind: str
+    labels: tuple[str, ...]
+
+
+def rows() -> list[tuple[str, Row]]:
+    """Read the tables of families."""
+    found = re.findall(
+        r"^\| `([a-z_]+)` \| ([a-z]+) \| ([`a-z_ ]*) ?\| [^|]+ \|$",
+        read(METRICS),
+        re.MULTILINE,
+    )
+    return [
+        (name, Row(kind, tuple(re.findall(r"\w+", of)))) for name, kind, of in found
+    ]
+
+
+def families() -> dict[str, Row]:
+    """Ask the code for its families."""
+    known = {
+        family.name: Row(family.kind, family.labels)
+        for family in target_families(histograms=False)
+    }
+    known[MODULE_LATENCY] = Row(Kind.HISTOGRAM, ("module", "phase"))
+    own = OwnMetrics("0", kernel_timestamps=True)
+    own.count_targets([])
+    for family in own.registry.collect():
+        if not family.name.startswith(("process_", "python_")):
+            name = family.name + ("_total" if family.type == "counter" else "")
+            labels = dict.fromkeys(
+                label for s in family.samples for label in s.labels if label != "le"
+            )
+            known[name] = Row(family.type, tuple(labels))
+    return known
+
+
+def test_metrics_are_told() -> None:
+    """Each family stands in the tables once, with its type and labels, and no other."""
+    told = rows()
+
+    assert dict(told) == families()
+    assert len(told) == len(families())
+
+
+def test_no_row_is_overlooked() -> None:
+    """Each row that begins with a name of ours was read."""
+    begun = re.findall(
+        r"^\| `((?:smtp|mailserver_exporter)_\w+)`", read(METRICS), re.MULTILINE
+    )
+
+    assert begun == [name for name, _ in rows()]
+
+
+@every_page
+def test_metrics_exist(page: Path) -> None:
+    """Whatever page names a metric of ours, the exporter has it."""
+    named = re.findall(r"\b(?:smtp|mailserver_exporter)_[a-z0-9_]+\b", read(page))
+    samples = {
+        name + suffix
+        for name in families()
+        for suffix in ("", "_sum", "_count", "_bucket")
+    }
+
+    assert [name for name in named if name not in samples] == []
+
+
+def test_the_vocabularys_page_is_current() -> None:
+    """The page of words is what `docs/generate.py` makes of the code."""
+    assert VOCABULARY.read_text("utf-8") == vocabulary()
+
+
+# --- the first page
+
+
+def test_the_readmes_configuration_is_sound() -> None:
+    """The configuration shown is read without a complaint, and is ten lines."""
+    text, _ = code_blocks(README, "yaml")
+    config = parse(text, path=README)
+
+    assert len(config.targets) == 4
+    assert len(text.splitlines()) == 10
+
+
+def test_the_readmes_output_is_ours() -> None:
+    """The lines shown are of families that there are, with the labels they have."""
+    (text,) = (block for block in code_blocks(README, "") if block.startswith("smtp_"))
+    known = families()
+    for family in parse_text(text):
+        for sample in family.samples:
+            target, host, port, module, *own = sample.labels
+            assert [target, host, port, module] == ["target", "host", "port", "module"]
+            assert tuple(own) == known[sample.name].labels
+
+
+def test_the_readme_names_the_example() -> None:
+    """Who wants to know all keys is led to the example."""
+    assert "(config.example.yaml)" in read(README)
+
+
+# --- links
+
+
+@every_page
+def test_links(page: Path) -> None:
+    """Every relative link of a page leads to a file that exists."""
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)[^)]*\)", read(page))
+    here = (ROOT / page).parent
+
+    assert [link for link in links if not (here / link).exists()] == []
+
+
+def test_every_decision_is_listed() -> None:
+    """The list of decisions has each file once, in order, by its title."""
+    listed = re.findall(
+        r"^(\d+)\. \[(.+)\]\((.+)\)$", read(DECISIONS / "README.md"), re.MULTILINE
+    )
+    files = sorted(path.name for path in DECISIONS.glob("[0-9]*.md"))
+
+    assert [name for _, _, name in listed] == files
+    for number, title, name in listed:
+        assert int(name.split("-")[0]) == int(number)
+        assert read(DECISIONS / name).startswith(f"# {number}. {title}\n")
