@@ -5,6 +5,8 @@ Lines go to standard error, one each, whatever a server may have put into a valu
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -53,9 +55,21 @@ def configure(level: str, spelling: str) -> None:
             *_RENDERERS[spelling],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_NUMBERS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing())),
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
+
+
+class _Unfailing:
+    """Standard error, whoever reads it or not: no probe fails for want of a log."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
 
 
 class _ToStructlog(logging.Handler):

@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = importlib.import_module(f"exporter.cli.{arguments.module_of_command}")
     try:
         code = int(command.run(arguments))
-        sys.stdout.flush()
+        if sys.stdout:  # there is none after `>&-`
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return _BY_SIGNAL + signal.SIGINT
     except BrokenPipeError:  # `... | head` is no error of ours

@@ -85,7 +85,7 @@ class Exposition:
         targets = list(self._lines.values())
         parts: list[bytes] = []
         for index, family in enumerate(self._families):
-            if not names or not names.isdisjoint((family.name, *family.sample_names)):
+            if not names or names & family.names:
                 lines = b"".join([chunks[index] for chunks in targets])
                 if lines:
                     parts += (_header(family, accepted), lines)

@@ -32,9 +32,10 @@ class MetricFamily:
     samples: Callable[[Account], Iterable[Sample]]
 
     @property
-    def sample_names(self) -> tuple[str, ...]:
-        """Every name that a line of this family can start with."""
-        return tuple(self.name + suffix for suffix in _SUFFIXES[self.kind])
+    def names(self) -> frozenset[str]:
+        """Every name that this family and its lines have, in either format."""
+        lines = (self.name + suffix for suffix in _SUFFIXES[self.kind])
+        return frozenset((self.name, self.name.removesuffix("_total"), *lines))
 
 
 _SUFFIXES = {

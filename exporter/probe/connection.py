@@ -33,6 +33,8 @@ MAX_UNREAD_OCTETS = 64 * 1024
 
 T = TypeVar("T")
 _ENDS = {Reason.EOF: TcpEnd.FIN, Reason.RESET: TcpEnd.RESET}
+# After the handshake (before it, it is ECONNREFUSED); EPIPE when a FIN came first.
+_RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
 _AF = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 
 
@@ -106,6 +108,8 @@ class Connection:
         what each of them did is read next.
         """
         start = clock.now()
+        if self._reset:
+            raise Interrupted(Reason.RESET)
         self._call(_send, self._sock, line)
         return start
 
@@ -167,7 +171,11 @@ class Connection:
         self._sock.close()
 
     def _read(self, octets: int) -> Received | None:
-        """Read once without waiting; None when nothing is there."""
+        """Read once without waiting; None when nothing is there.
+
+        What was delivered comes first. The kernel tells of a reset once, to whichever
+        call comes next, and lets later reads look like a FIN; we tell it ever after.
+        """
         try:
             data, ancillary, _, _ = self._call(
                 self._sock.recvmsg, octets, clock.ANCILLARY_SIZE
@@ -175,18 +183,17 @@ class Connection:
         except BlockingIOError:
             self._look_first = False
             return None
+        if self._reset and not data:
+            raise Interrupted(Reason.RESET)
         self._look_first = True
         return Received(data, clock.received(ancillary))
 
     def _call(self, call: Callable[..., T], *arguments: object) -> T:
-        """Make a system call; the kernel tells of a reset once, and we ever after."""
-        if self._reset:
-            raise Interrupted(Reason.RESET)
         try:
             with talking:
                 return call(*arguments)
         except Interrupted as interrupted:
-            self._reset = interrupted.reason is Reason.RESET
+            self._reset |= interrupted.reason is Reason.RESET
             raise
 
     async def _readable(self, limit: Limit) -> bool:
@@ -215,7 +222,7 @@ async def _connect(sock: socket.socket, name: tuple[str, int], limit: Limit) -> 
             return False
     in_time = await _writable(sock, limit)
     error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if error == errno.ECONNRESET:  # after the handshake: before it, it is ECONNREFUSED
+    if error in _RESET_SINCE:
         return True
     with connecting:
         if error:

@@ -146,6 +146,7 @@ _GOOD_CODE = {
     Phase.AUTH: 235,
     Phase.QUIT: 221,
 }
+_OFFERING = frozenset({Phase.EHLO, Phase.EHLO_TLS})
 _NOT_REACHED = frozenset({Reason.NOT_OFFERED, Reason.TLS_REQUIRED})
 _IN_ORDER = frozenset(
     {
@@ -235,7 +236,7 @@ class _Walk:
     def fail(self, phase: Phase, reason: Reason) -> None:
         """Record the phase that failed, if it was reached at all."""
         self.failure = Failure(phase, reason)
-        if reason in _NOT_REACHED:
+        if reason in _NOT_REACHED and phase not in _OFFERING:
             return
         if reason not in _REPLIED or phase in _WITHOUT_REPLY:
             self.reach(phase, None, completed=False)

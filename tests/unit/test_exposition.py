@@ -355,11 +355,7 @@ def test_a_changed_target_has_its_new_labels() -> None:
 # --- a part of the page
 
 EVERY_NAME = sorted(
-    {
-        name
-        for family in target_families(histograms=False)
-        for name in (family.name, *family.sample_names)
-    }
+    {name for family in target_families(histograms=False) for name in family.names}
     | {MODULE_LATENCY + suffix for suffix in ("", "_bucket", "_sum", "_count")}
 )
 
@@ -412,6 +408,25 @@ def test_a_name_keeps_a_whole_family_of_the_exporters_own(
     (kept,) = blocks(body, openmetrics=openmetrics)
     assert kept in full
     families(body, openmetrics=openmetrics)
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mailserver_exporter_probes_skipped",
+        pytest.param(
+            "smtp_probes",
+        ),
+    ],
+)
+def test_a_counter_has_two_names(accepted: Accepted, name: str) -> None:
+    """A counter's family is named without `_total` in OpenMetrics, and found by it."""
+    openmetrics = accepted.openmetrics
+    body = joined(rich().exposition, accepted, [name])
+
+    (kept,) = blocks(body, openmetrics=openmetrics)
+    assert kept.name == (name if openmetrics else f"{name}_total")
 
 
 @FORMATS

@@ -177,7 +177,7 @@ def test_no_label_holds_free_text(seen: Outcome) -> None:
             assert "".join(f',{name}="{value}"' for name, value in pairs) == extra
             assert tuple(name for name, _ in pairs) == family.labels
             assert all(re.fullmatch(GRAMMARS[name], value) for name, value in pairs)
-            assert family.name + suffix in family.sample_names
+            assert family.name + suffix in family.names
 
 
 # --- golden texts

@@ -210,6 +210,18 @@ def test_an_exception_is_one_line(spelling: str) -> None:
     assert "a.library" in of_library
 
 
+def test_nobody_else_writes() -> None:
+    """What a library has set up for the root logger gives way."""
+    other = io.StringIO()
+    with logged() as written:
+        logging.getLogger().addHandler(logging.StreamHandler(other))
+        configure("info", "logfmt")
+        logging.getLogger("a.library").warning("said")
+
+    assert len(lines(written)) == 1
+    assert other.getvalue() == ""
+
+
 def test_configured_twice() -> None:
     """The later word counts, and nothing is written twice."""
     with logged("error", "logfmt") as written:

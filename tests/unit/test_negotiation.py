@@ -63,6 +63,7 @@ CHROME = (
         pytest.param(f"{OM};q=0.5,*/*;q=0.9", False, id="anything is preferred"),
         pytest.param(f"{OM};q=0.1,text/plain;q=0", True, id="text is refused"),
         pytest.param(f"{OM};q=0", False, id="OpenMetrics is refused"),
+        pytest.param(f"{OM};q=0.1,text/plain;q=0.5,{OM}", True, id="the best counts"),
         pytest.param(f"{OM};q=0,*/*", False, id="anything but OpenMetrics"),
         pytest.param(f"{OM};q=0,text/plain;q=0", False, id="all is refused"),
         pytest.param(f"{OM};q=abc", False, id="q=abc"),
@@ -118,15 +119,20 @@ def test_coding(accept_encoding: str, packed: bool) -> None:
     assert negotiate("", accept_encoding) == Accepted(openmetrics=False, gzip=packed)
 
 
-@pytest.mark.parametrize("openmetrics", [True, False])
-def test_a_long_header_is_cut(openmetrics: bool) -> None:
-    """Of ten thousand items the first ones count."""
-    junk = ["x/y;q=0.5"] * 10_000
-    first, last = ([OM, *junk], [*junk, OM])
+@pytest.mark.parametrize(
+    ("before", "openmetrics"), [(0, True), (49, True), (50, False), (10_000, False)]
+)
+def test_a_long_header_is_cut(before: int, openmetrics: bool) -> None:
+    """Of ten thousand items the first fifty count."""
+    items = ["x/y;q=0.5"] * 10_000
+    items.insert(before, OM)
 
-    assert negotiate(",".join(first if openmetrics else last), "") == Accepted(
-        openmetrics, gzip=False
-    )
+    assert negotiate(",".join(items), "") == Accepted(openmetrics, gzip=False)
+    assert negotiate(",".join(items[: before + 1]), "").openmetrics is openmetrics
+
+
+def test_a_long_header_of_nothing() -> None:
+    """Ten thousand empty items are nothing."""
     assert negotiate("", "," * 10_000) == Accepted(openmetrics=False, gzip=False)
     assert negotiate(";" * 100_000, "=" * 100_000) == Accepted(
         openmetrics=False, gzip=False

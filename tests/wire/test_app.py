@@ -319,6 +319,13 @@ def test_a_configuration_that_is_missing(tmp_path: Path) -> None:
     )
 
 
+def test_no_standard_output() -> None:
+    """A process that was given no standard output does without."""
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND["uvloop"]]
+
+    subprocess.run([*closed, "version"], stderr=PIPE, check=True, timeout=PATIENCE)
+
+
 def test_a_reader_that_stops_reading() -> None:
     """Printing into a pipe that nobody reads any more ends without a traceback."""
     with subprocess.Popen(

@@ -125,6 +125,20 @@ def test_metrics_compressed(in_loop: InLoop) -> None:
     in_loop(story())
 
 
+def test_a_large_page(in_loop: InLoop) -> None:
+    """A page of ten thousand targets' size arrives whole."""
+
+    async def story() -> None:
+        site = Site(Page(TEXT, gzip=False, body=BODY * 200_000))
+        async with served(site):
+            answer = await site.ask("/metrics")
+
+        assert answer.status == 200
+        assert answer.body == site.page.body
+
+    in_loop(story())
+
+
 def test_what_the_client_accepts_is_passed_on(in_loop: InLoop) -> None:
     """A header that came in two lines is one list, and every `name[]` is heard."""
     headers = [
