@@ -6,7 +6,15 @@ seconds (float) everywhere below the configuration.
 
 from dataclasses import dataclass, field
 
-from exporter.vocabulary import IpFamily, Phase, QuitPolicy, TargetSource
+from exporter.vocabulary import (
+    IpFamily,
+    Mechanism,
+    Phase,
+    Protocol,
+    ProxyProtocol,
+    QuitPolicy,
+    TargetSource,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,46 @@ _LIMIT_OF = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSource:
+    """Where a secret is read, anew at each use; exactly one of the two is set."""
+
+    file: str | None = None  # one line end at the end of the file is not part of it
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How to authenticate (RFC 4954)."""
+
+    mechanism: Mechanism
+    username: str
+    password: SecretSource  # with XOAUTH2 the access token
+    initial_response: bool = True  # with the AUTH command, where the line has room
+    allow_plaintext: bool = False  # outside TLS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """An envelope that is offered and never sent: MAIL and RCPT, without DATA."""
+
+    sender: str  # "" is the null reverse-path
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """What a module asks of a server beyond the protocol."""
+
+    greeting: frozenset[int] = frozenset({220})
+    banner: str | None = None  # RE2 pattern, searched in the greeting's whole text
+    # Codes that a phase must answer with, instead of the usual ones: ehlo, auth, mail
+    # or rcpt. A rejection may be what is wanted.
+    reply: tuple[tuple[Phase, frozenset[int]], ...] = ()
+    extensions: frozenset[str] = frozenset()  # EHLO keywords in upper case
+    extensions_absent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
     """How a target is probed; a named set of the configuration's module keys."""
 
@@ -48,6 +96,12 @@ class Module:
     timeout: float = 30.0
     timeouts: Timeouts = field(default_factory=Timeouts)
     ip_family: IpFamily = IpFamily.ANY
+    protocol: Protocol = Protocol.SMTP
+    source_address: str | None = None  # an address literal to connect from
+    proxy_protocol: ProxyProtocol = ProxyProtocol.OFF
+    auth: Auth | None = None
+    mail: Mail | None = None
+    expect: Expect = field(default_factory=Expect)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +109,8 @@ class Target:
     """One mail server port to probe; `name` is unique and is the label `target`."""
 
     name: str
-    host: str  # a name or an address literal without brackets
-    port: int
+    host: str  # a name, an address literal without brackets, or `unix:` and a path
+    port: int  # 0 with a Unix socket
     module: Module
     interval: float
     labels: tuple[tuple[str, str], ...] = ()

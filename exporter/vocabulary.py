@@ -119,7 +119,7 @@ class Reason(Word):
     NOT_OFFERED = (
         "not_offered",
         "a required keyword or mechanism is absent, so nothing was sent for it",
-        (Phase.STARTTLS, Phase.AUTH, Phase.MAIL),
+        (Phase.EHLO, Phase.STARTTLS, Phase.EHLO_TLS, Phase.AUTH, Phase.MAIL),
     )
     TLS_REQUIRED = (
         "tls_required",
@@ -243,3 +243,27 @@ class IpFamily(Enum):
     IPV6 = "ipv6"
     PREFER_IPV4 = "prefer_ipv4"
     PREFER_IPV6 = "prefer_ipv6"
+
+
+class Protocol(Enum):
+    """What is spoken (the config key `protocol`)."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"  # RFC 2033: LHLO instead of EHLO
+
+
+class Mechanism(Enum):
+    """A SASL mechanism that the probe speaks (the config key `auth.mechanism`)."""
+
+    PLAIN = "PLAIN"
+    LOGIN = "LOGIN"
+    CRAM_MD5 = "CRAM-MD5"
+    XOAUTH2 = "XOAUTH2"
+
+
+class ProxyProtocol(Enum):
+    """The header sent ahead of everything (the config key `proxy_protocol`)."""
+
+    OFF = "off"
+    V1 = "v1"
+    V2 = "v2"

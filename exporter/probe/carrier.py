@@ -12,7 +12,8 @@ from exporter.probe.clock import Tick
 from exporter.probe.connection import Connection, Limit
 from exporter.probe.timeline import Span, Timeline
 from exporter.smtp.command import QUIT
-from exporter.smtp.dialogue import Dialogue, Findings, Heard, Interrupted, Step
+from exporter.smtp.dialogue import Dialogue
+from exporter.smtp.exchange import Findings, Heard, Interrupted, Step
 from exporter.smtp.goodbye import TcpEnd
 from exporter.smtp.reply import Reply, ReplyError, ReplyReader
 from exporter.targets import Timeouts
@@ -95,7 +96,7 @@ class Carrier:
                 span.start = self._connection.established
             else:
                 span.start = self._connection.send(step.line)
-                self._timeline.sent(step.line, span.start)
+                self._timeline.sent(step.shown or step.line, span.start)
                 self._timeline.quit_sent |= step.phase is Phase.QUIT
             return await self._reply(limit, span, greeting=step.line is None)
 

@@ -20,8 +20,9 @@ from exporter.probe import clock
 from exporter.probe.clock import Tick
 from exporter.probe.door import connecting, opening, talking
 from exporter.probe.resolve import Address
-from exporter.smtp.dialogue import Interrupted
+from exporter.smtp.exchange import Interrupted
 from exporter.smtp.goodbye import TcpEnd
+from exporter.smtp.proxy import Endpoint
 from exporter.vocabulary import Family, Reason
 
 # One reply's worth; memory per probe is bounded by this and the reader's own bounds.
@@ -35,7 +36,11 @@ T = TypeVar("T")
 _ENDS = {Reason.EOF: TcpEnd.FIN, Reason.RESET: TcpEnd.RESET}
 # After the handshake (before it, it is ECONNREFUSED); EPIPE when a FIN came first.
 _RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
-_AF = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
+_AF = {
+    Family.IPV4: socket.AF_INET,
+    Family.IPV6: socket.AF_INET6,
+    None: socket.AF_UNIX,
+}
 
 
 class Limit(NamedTuple):
@@ -64,19 +69,29 @@ class Connection:
     All of them raise Interrupted, with the reason that the door gives.
     """
 
-    def __init__(self, sock: socket.socket, established: Tick) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        established: Tick,
+        peer: tuple[str, int] | str,
+        *,
+        reset: bool = False,
+    ) -> None:
         """Take over a connected socket; close() must be called."""
         self._loop = asyncio.get_running_loop()
         self._sock = sock
+        self._peer = peer
         self._waiter: asyncio.Future[bool] | None = None
-        self._reset = False
+        self._reset = reset
         self._look_first = False
         self.established = established
         self._loop.add_reader(sock.fileno(), self._wake)
 
     @classmethod
-    async def open(cls, address: Address, port: int, limit: Limit) -> Self:
-        """Connect to one address.
+    async def open(
+        cls, address: Address, port: int, limit: Limit, source: str | None = None
+    ) -> Self:
+        """Connect to one address, from the `source` address if one is named.
 
         Raises Interrupted: refused, unreachable, local_error, or the limit's reason.
         """
@@ -85,21 +100,24 @@ class Connection:
         try:
             sock.setblocking(False)
             clock.stamp(sock)
+            if source:
+                with opening:
+                    sock.bind((source, 0))
             start = clock.now()
-            reset = await _connect(sock, (address.literal, port), limit)
+            name = (address.literal, port) if address.family else address.literal
+            reset = await _connect(sock, name, limit)
             established = clock.established(start, clock.tcp_info(sock))
-            connection = cls(sock, established)
+            return cls(sock, established, name, reset=reset)
         except BaseException:
             sock.close()
             raise
-        connection._reset = reset
-        return connection
 
     @property
-    def own_address(self) -> str:
-        """The local address of the socket, a literal without brackets."""
-        name: str = self._sock.getsockname()[0]
-        return name
+    def ends(self) -> tuple[Endpoint, Endpoint] | None:
+        """Our address and port, and the server's; None with a Unix socket."""
+        if isinstance(self._peer, str):
+            return None
+        return self._sock.getsockname()[:2], self._peer
 
     def send(self, line: bytes) -> Tick:
         """Write one command line; gives the instant right before.
@@ -211,13 +229,16 @@ class Connection:
             _settle(self._waiter, True)
 
 
-async def _connect(sock: socket.socket, name: tuple[str, int], limit: Limit) -> bool:
+async def _connect(
+    sock: socket.socket, name: tuple[str, int] | str, limit: Limit
+) -> bool:
     """Connect a non-blocking socket; true when it stood and was reset since."""
     with opening:
         try:
             sock.connect(name)
-        except BlockingIOError:
-            pass
+        except BlockingIOError as blocking:
+            if blocking.errno == errno.EAGAIN:  # a Unix socket whose queue is full
+                raise Interrupted(Reason.REFUSED) from blocking
         else:
             return False
     in_time = await _writable(sock, limit)

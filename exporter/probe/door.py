@@ -8,7 +8,7 @@ from types import TracebackType
 
 import aiodns.error as dns
 
-from exporter.smtp.dialogue import Interrupted
+from exporter.smtp.exchange import Interrupted
 from exporter.vocabulary import Reason
 
 _UNREACHABLE = (
@@ -19,6 +19,7 @@ _UNREACHABLE = (
 _OPENING = {
     **dict.fromkeys(_UNREACHABLE, Reason.UNREACHABLE),
     errno.ECONNREFUSED: Reason.REFUSED,
+    errno.ENOENT: Reason.REFUSED,  # no Unix socket of this name: nobody listens
     errno.ETIMEDOUT: Reason.TIMEOUT,
 }
 # What comes back from the network instead of a SYN-ACK; before a SYN is sent, EACCES is

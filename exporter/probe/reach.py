@@ -12,9 +12,10 @@ from exporter.probe import clock
 from exporter.probe.connection import Connection, Limit
 from exporter.probe.resolve import Address, Resolver, literal
 from exporter.probe.timeline import Timeline
-from exporter.smtp.dialogue import Interrupted
+from exporter.smtp.exchange import Interrupted
+from exporter.smtp.proxy import header
 from exporter.targets import Target
-from exporter.vocabulary import Phase
+from exporter.vocabulary import Phase, Reason
 
 
 async def reach(
@@ -31,6 +32,10 @@ async def reach(
     )
     with timeline.phase(Phase.CONNECT) as span:
         connection = await _first_that_connects(target, addresses, deadline, timeline)
+        proxied = header(target.module.proxy_protocol, connection.ends)
+        if proxied:
+            connection.send(proxied)
+            timeline.note(f"sent a PROXY header, {len(proxied)} octets")
         span.complete(connection.established)
     return connection
 
@@ -46,7 +51,8 @@ async def _resolve(
             timeline.note(f"{target.host}: {interrupted.reason.meaning}")
             raise
         span.complete(clock.now())
-    timeline.resolved = tuple(sorted(Counter(a.family for a in found).items()))
+    families = (a.family for a in found if a.family)
+    timeline.resolved = tuple(sorted(Counter(families).items()))
     timeline.note(f"{target.host} is {', '.join(a.literal for a in found)}")
     return found
 
@@ -54,11 +60,17 @@ async def _resolve(
 async def _look_up(
     target: Target, resolver: Resolver, limit: Limit
 ) -> tuple[Address, ...]:
+    """Give the addresses that the module's family and source address can reach."""
     try:
         async with asyncio.timeout(limit.at - time.monotonic()):
-            return await resolver.addresses(target.host, target.module.ip_family)
+            found = await resolver.addresses(target.host, target.module.ip_family)
     except TimeoutError as error:
         raise Interrupted(limit.reason) from error
+    source = literal(target.module.source_address or "")
+    usable = tuple(a for a in found if source is None or a.family is source.family)
+    if not usable:
+        raise Interrupted(Reason.NODATA)
+    return usable
 
 
 async def _first_that_connects(
@@ -73,7 +85,9 @@ async def _first_that_connects(
         share = (deadline.at - time.monotonic()) / left
         limit = Limit.after(min(target.module.timeouts.connect, share), deadline)
         try:
-            connection = await Connection.open(address, target.port, limit)
+            connection = await Connection.open(
+                address, target.port, limit, target.module.source_address
+            )
         except Interrupted as interrupted:
             timeline.addresses_failed += 1
             timeline.note(f"{address.literal}: {interrupted.reason.meaning}")

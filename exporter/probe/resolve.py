@@ -13,17 +13,21 @@ from typing import NamedTuple
 import aiodns
 
 from exporter.probe.door import resolving
-from exporter.smtp.dialogue import Interrupted
+from exporter.smtp.exchange import Interrupted
 from exporter.vocabulary import Family, IpFamily, Reason
 
 
 class Address(NamedTuple):
-    """An address literal and its family; an IPv6 literal may carry a zone."""
+    """An address literal and its family; an IPv6 literal may carry a zone.
+
+    Without a family it is the path of a Unix socket.
+    """
 
     literal: str
-    family: Family
+    family: Family | None
 
 
+UNIX = "unix:"
 _LOOKUP_FAMILY = {
     IpFamily.IPV4: socket.AF_INET,
     IpFamily.IPV6: socket.AF_INET6,
@@ -36,7 +40,9 @@ _FAMILY = {socket.AF_INET: Family.IPV4, socket.AF_INET6: Family.IPV6}
 
 
 def literal(host: str) -> Address | None:
-    """Read a host as an address literal; None for a name."""
+    """Read a host as an address literal or a Unix socket's path; None for a name."""
+    if host.startswith(UNIX):
+        return Address(host.removeprefix(UNIX), None)
     with suppress(ValueError):
         version = ipaddress.ip_address(host).version
         return Address(host, Family.IPV4 if version == 4 else Family.IPV6)  # noqa: PLR2004 -- the version's own number

@@ -10,15 +10,21 @@ import structlog
 
 from exporter.outcome import Failure, Outcome
 from exporter.probe.carrier import Carrier
-from exporter.probe.connection import Limit
+from exporter.probe.connection import Connection, Limit
 from exporter.probe.reach import reach
 from exporter.probe.resolve import Resolver
 from exporter.probe.timeline import Timeline
+from exporter.secret import SecretError, read_secret
+from exporter.smtp import sasl
 from exporter.smtp.command import address_literal
-from exporter.smtp.dialogue import Findings, Interrupted, converse
+from exporter.smtp.dialogue import converse
+from exporter.smtp.exchange import Findings, Interrupted
 from exporter.smtp.goodbye import close_class, judge_close
-from exporter.targets import Target
-from exporter.vocabulary import Close, Reason
+from exporter.targets import Module, Target
+from exporter.vocabulary import Close, Phase, Reason
+
+# A Unix socket has no address; who talks over one is on this machine.
+_NAME_ON_UNIX_SOCKET = "localhost"
 
 _log = structlog.get_logger(__name__)
 
@@ -45,11 +51,12 @@ async def _session(
 ) -> tuple[Findings, Close]:
     module = target.module
     deadline = Limit(time.monotonic() + module.timeout, Reason.DEADLINE)
+    secret = _secret(module, timeline)
     connection = await reach(target, resolver, deadline, timeline)
     try:
-        own_name = address_literal(connection.own_address)
         carrier = Carrier(connection, module.timeouts, deadline, timeline)
-        findings = await carrier.carry(converse(module, own_name))
+        dialogue = converse(module, _own_name(connection), secret)
+        findings = await carrier.carry(dialogue)
         tcp_end = await carrier.goodbye(findings)
         timeline.tcp = connection.tcp_facts()
     finally:
@@ -57,3 +64,27 @@ async def _session(
     close = close_class(findings, tcp_end)
     findings.failure = judge_close(module.quit, findings, close)
     return findings, close
+
+
+def _own_name(connection: Connection) -> str:
+    """Give what EHLO says when the module names nothing."""
+    ends = connection.ends
+    return address_literal(ends[0][0]) if ends else _NAME_ON_UNIX_SOCKET
+
+
+def _secret(module: Module, timeline: Timeline) -> bytes:
+    """Read what AUTH will need, before any server is bothered.
+
+    Raises Interrupted with local_error: this machine lacks it, in phase connect.
+    """
+    if module.auth is None:
+        return b""
+    try:
+        secret = read_secret(module.auth.password)
+    except SecretError as error:
+        with timeline.phase(Phase.CONNECT):
+            timeline.note(str(error))
+            raise Interrupted(Reason.LOCAL_ERROR) from error
+    auth = module.auth
+    timeline.secrets = sasl.disguises(auth.mechanism, auth.username, secret)
+    return secret

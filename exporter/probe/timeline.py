@@ -10,7 +10,7 @@ from typing import Self
 from exporter.outcome import Failure, Outcome, PhaseRecord, Said, Speaker, TcpFacts
 from exporter.probe import clock
 from exporter.probe.clock import Tick
-from exporter.smtp.dialogue import Findings
+from exporter.smtp.exchange import Findings
 from exporter.smtp.reply import Reply
 from exporter.vocabulary import Close, Family, Phase, Reason
 
@@ -71,6 +71,7 @@ class Timeline:
         self.first_byte: float | None = None
         self.quit_sent = False
         self.tcp: TcpFacts | None = None
+        self.secrets: tuple[bytes, ...] = ()  # never shown, whoever says them
         self._said: list[Said] = []
         self._starts: dict[Phase, Tick] = {}
         self._records: dict[Phase, PhaseRecord] = {}
@@ -103,12 +104,12 @@ class Timeline:
 
     def sent(self, octets: bytes, at: Tick) -> None:
         """Add a line of ours."""
-        self._say(Speaker.CLIENT, display(octets), at)
+        self._say(Speaker.CLIENT, display(octets, self.secrets), at)
 
     def heard(self, octets: bytes, at: Tick) -> None:
         """Add lines of the server's."""
         if octets:
-            self._say(Speaker.SERVER, display(octets), at)
+            self._say(Speaker.SERVER, display(octets, self.secrets), at)
 
     def _say(self, speaker: Speaker, text: str, at: Tick) -> None:
         if len(self._said) < MAX_ENTRIES:
@@ -152,8 +153,14 @@ class Timeline:
         )
 
 
-def display(octets: bytes) -> str:
-    """Decode octets for people: bounded, and nothing in it can steer a terminal."""
+def display(octets: bytes, secrets: tuple[bytes, ...] = ()) -> str:
+    """Decode octets for people.
+
+    Bounded, nothing in it can steer a terminal, and every secret is covered, also where
+    a server says it back to us.
+    """
+    for secret in secrets:
+        octets = octets.replace(secret, b"<secret>")
     text = octets[:MAX_ENTRY_OCTETS].decode("utf-8", "backslashreplace")
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     shown = "\n".join(map(_printable, lines))

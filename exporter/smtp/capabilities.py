@@ -25,11 +25,17 @@ MAX_MECHANISMS = 32
 
 
 class Capabilities(NamedTuple):
-    """What an EHLO reply says; `starttls` however many keywords stand before it."""
+    """What an EHLO reply says: all of it, and as much of it as may become labels."""
 
     offer: Offer
-    starttls: bool
+    keywords: frozenset[str]
+    mechanisms: frozenset[str]
     quirks: frozenset[Quirk]
+
+
+NOTHING_OFFERED = Capabilities(
+    Offer((), (), None), frozenset(), frozenset(), frozenset()
+)
 
 
 def capabilities(reply: Reply) -> Capabilities:
@@ -49,18 +55,13 @@ def capabilities(reply: Reply) -> Capabilities:
             mechanisms += arguments
         elif keyword == b"SIZE" and arguments and _SIZE.match(arguments[0]):
             size = int(arguments[0]) or None  # 0 declares no limit
-    offer = Offer(
-        _labels(keywords, _KEYWORD, MAX_KEYWORDS),
-        _labels(mechanisms, _MECHANISM, MAX_MECHANISMS),
-        size,
-    )
+    words = _words(keywords, _KEYWORD)
+    offered = _words(mechanisms, _MECHANISM)
+    offer = Offer(words[:MAX_KEYWORDS], offered[:MAX_MECHANISMS], size)
     quirks = frozenset({Quirk.AUTH_OLDSTYLE} if oldstyle else ())
-    return Capabilities(offer, b"STARTTLS" in keywords, quirks)
+    return Capabilities(offer, frozenset(words), frozenset(offered), quirks)
 
 
-def _labels(
-    words: Iterable[bytes], grammar: re.Pattern[bytes], most: int
-) -> tuple[str, ...]:
+def _words(words: Iterable[bytes], grammar: re.Pattern[bytes]) -> tuple[str, ...]:
     """Keep distinct words that the grammar allows, in the order seen."""
-    seen = dict.fromkeys(w.decode("ascii") for w in words if grammar.match(w))
-    return tuple(seen)[:most]
+    return tuple(dict.fromkeys(w.decode("ascii") for w in words if grammar.match(w)))

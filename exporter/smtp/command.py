@@ -1,33 +1,33 @@
 """The lines we send: one command each, ended by CRLF and holding no other control.
 
 Refuses anything that could smuggle a second command: control characters, octets above
-127, and lines over RFC 5321 section 4.5.3.1.4's 512 octets.
+127 (but for SMTPUTF8), and lines over RFC 5321 section 4.5.3.1.4's 512 octets.
 """
 
-import re
 from ipaddress import ip_address
 
 MAX_COMMAND_OCTETS = 512
 QUIT = b"QUIT\r\n"  # exactly this: QUIT with arguments is answered by 501
-
-_PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
 
 
 class CommandError(ValueError):
     """An argument that no command line may hold."""
 
 
-def command(verb: str, argument: str = "") -> bytes:
-    """Make a command line.
+def command(verb: str, argument: str = "", *, smtputf8: bool = False) -> bytes:
+    """Make a command line, with SMTPUTF8 (RFC 6531) in UTF-8.
 
-    Raises CommandError for control characters, non-ASCII or too long a line.
+    Raises CommandError for control characters, too long a line, or non-ASCII without
+    SMTPUTF8.
     """
     text = f"{verb} {argument}" if argument else verb
-    if not _PRINTABLE.match(text):
-        raise CommandError(f"{verb}: only printable ASCII may stand in a command")
-    if len(text) + 2 > MAX_COMMAND_OCTETS:
+    if not (text.isprintable() and (smtputf8 or text.isascii())):
+        kind = "characters" if smtputf8 else "ASCII"
+        raise CommandError(f"{verb}: only printable {kind} may stand in a command")
+    line = text.encode() + b"\r\n"
+    if len(line) > MAX_COMMAND_OCTETS:
         raise CommandError(f"{verb}: longer than {MAX_COMMAND_OCTETS} octets")
-    return text.encode("ascii") + b"\r\n"
+    return line
 
 
 def address_literal(address: str) -> str:

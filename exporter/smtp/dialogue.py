@@ -4,33 +4,46 @@ It yields steps and is sent what was heard; it can read neither clock nor socket
 carrier throws Interrupted when a step cannot be finished. A refusal inside the
 conversation still walks on to QUIT; a stream out of step does not (SMTP.md 0.3).
 
-    greeting -> [hold] -> EHLO (HELO after a 5yz) -> QUIT
+    greeting -> [hold] -> EHLO (HELO after a 5yz) -> [AUTH] -> [MAIL -> RCPT] -> QUIT
+
+A reply that a module expects to be a refusal ends the walk there, as a success: who was
+not let in does not go on as if.
 """
 
 import re
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from exporter.outcome import CLOSING, NOT_AVAILABLE, Failure, Offer
-from exporter.smtp.capabilities import capabilities
-from exporter.smtp.command import QUIT, command
-from exporter.smtp.reply import Reply, ReplyError, ReplyReader
-from exporter.targets import Module
-from exporter.vocabulary import Phase, Quirk, QuitPolicy, Reason, Unsolicited
+from exporter.outcome import CLOSING, NOT_AVAILABLE, Failure
+from exporter.smtp import sasl
+from exporter.smtp.capabilities import NOTHING_OFFERED, Capabilities, capabilities
+from exporter.smtp.command import MAX_COMMAND_OCTETS, QUIT, command
+from exporter.smtp.exchange import (
+    Failed,
+    Findings,
+    Heard,
+    Interrupted,
+    Part,
+    Step,
+    exchange,
+    owed,
+    refusal,
+    sit_idle,
+)
+from exporter.smtp.expectation import matches
+from exporter.smtp.reply import Reply
+from exporter.targets import Auth, Expect, Mail, Module
+from exporter.vocabulary import Phase, Protocol, Quirk, QuitPolicy, Reason
 
-READY = frozenset({220})
+Dialogue = Generator[Step, Heard, Findings]
+
 GOODBYE = frozenset({CLOSING})
 PERMANENT = frozenset(range(500, 600))
 # J7: codes not listed count by their first digit, but 221 only ever answers QUIT.
 POSITIVE = frozenset(range(200, 300)) - GOODBYE
-
-_BY_CODE = {CLOSING: Reason.UNSOLICITED_221, NOT_AVAILABLE: Reason.UNAVAILABLE}
-_SURPLUS: dict[int | None, tuple[Unsolicited, Reason]] = {
-    CLOSING: (Unsolicited.CODE_221, Reason.UNSOLICITED_221),
-    NOT_AVAILABLE: (Unsolicited.CODE_421, Reason.UNAVAILABLE),
-}
-_BY_FIRST_DIGIT = {4: Reason.DEFERRED, 5: Reason.REJECTED}
+AUTHENTICATED = frozenset({235})
+CHALLENGE = 334
+# What may answer a cancelled AUTH (RFC 4954 section 4 says 501) without being judged.
+_ANY = frozenset(range(200, 600)) - GOODBYE - {NOT_AVAILABLE}
 
 # Domain or address literal (RFC 5321 section 4.1.2), as the greeting's first word.
 _HOST_FIRST = re.compile(
@@ -38,76 +51,17 @@ _HOST_FIRST = re.compile(
 )
 
 
-class Step(NamedTuple):
-    """One thing to do: write the line if there is one, then wait for what `idle` says.
-
-    With `idle` None one complete reply is awaited; else the line stays silent for that
-    many seconds, or until the server says something.
-    """
-
-    phase: Phase
-    line: bytes | None = None
-    idle: float | None = None
-
-
-class Heard(NamedTuple):
-    """What came back: the reply that was awaited, and octets that nobody asked for."""
-
-    reply: Reply | None
-    surplus: bytes = b""
-
-
-class Interrupted(Exception):
-    """The step could not be finished; thrown into the dialogue by its carrier."""
-
-    def __init__(self, reason: Reason) -> None:
-        """Keep the reason; the phase is that of the step."""
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-@dataclass(slots=True)
-class Findings:
-    """What a conversation has come to; complete once the generator has returned."""
-
-    failure: Failure | None = None
-    quirks: set[Quirk] = field(default_factory=set)
-    unsolicited: list[Unsolicited] = field(default_factory=list)
-    offer: Offer | None = None
-    starttls_offered: bool | None = None
-    greeted: bool = False  # a complete greeting was read, so QUIT may be written
-    unavailable: bool = False  # a 421 was read before QUIT
-    quit_begun: bool = False  # the exchange of QUIT was entered
-    quit_code: int | None = None
-    quit_broken: Reason | None = None  # why QUIT has no complete reply
-
-
-Dialogue = Generator[Step, Heard, Findings]
-
-
-class _Failed(Exception):
-    """Leaves the conversation; in step means that QUIT can still be exchanged."""
-
-    def __init__(self, phase: Phase, reason: Reason, *, in_step: bool) -> None:
-        super().__init__()
-        self.failure = Failure(phase, reason)
-        self.in_step = in_step
-
-
-def converse(module: Module, own_name: str) -> Dialogue:
+def converse(module: Module, own_name: str, secret: bytes = b"") -> Dialogue:
     """Hold the conversation that the module asks for.
 
     `own_name` is what EHLO says when the module names nothing: the address literal of
-    the connected socket. Returns Findings, also after Interrupted was thrown in.
+    the connected socket. `secret` is what the module's `auth` needs. Returns Findings,
+    also after Interrupted was thrown in.
     """
     findings = Findings()
     try:
-        yield from _greeting(findings)
-        if module.hold:
-            yield from _hold(module.hold, findings)
-        if module.ehlo:
-            yield from _ehlo(module.ehlo_name or own_name, findings)
-    except _Failed as failed:
+        yield from _until_quit(module, own_name, secret, findings)
+    except Failed as failed:
         findings.failure = failed.failure
         if not failed.in_step:
             return findings
@@ -115,32 +69,150 @@ def converse(module: Module, own_name: str) -> Dialogue:
     return findings
 
 
-def _greeting(findings: Findings) -> Generator[Step, Heard, None]:
-    reply = yield from _exchange(Step(Phase.GREETING), READY, findings)
-    if any(reply.lines) and not _HOST_FIRST.match(reply.lines[0]):
+def _until_quit(
+    module: Module, own_name: str, secret: bytes, findings: Findings
+) -> Part[None]:
+    welcome = yield from _greeting(module.expect, findings)
+    if module.hold:
+        yield from sit_idle(Step(Phase.HOLD, idle=module.hold), findings)
+    if not (module.ehlo and welcome):
+        return
+    offered = yield from _ehlo(module, module.ehlo_name or own_name, findings)
+    if offered is None:
+        return
+    if module.auth:
+        welcome = yield from _auth(
+            module.auth,
+            secret,
+            offered,
+            _wanted(module, Phase.AUTH, AUTHENTICATED),
+            findings,
+        )
+    if module.mail and welcome:
+        yield from _envelope(module, module.mail, offered, findings)
+
+
+def _wanted(module: Module, phase: Phase, usual: frozenset[int]) -> frozenset[int]:
+    return dict(module.expect.reply).get(phase, usual)
+
+
+def _positive(reply: Reply) -> bool:
+    return reply.code in POSITIVE
+
+
+def _greeting(expect: Expect, findings: Findings) -> Part[bool]:
+    reply = yield from exchange(Step(Phase.GREETING), expect.greeting, findings)
+    if _positive(reply) and any(reply.lines) and not _HOST_FIRST.match(reply.lines[0]):
         findings.quirks.add(Quirk.GREETING_NO_DOMAIN)
+    if expect.banner is not None and not matches(expect.banner, reply):
+        raise Failed(Phase.GREETING, Reason.UNEXPECTED_TEXT)
+    return _positive(reply)
 
 
-def _hold(seconds: float, findings: Findings) -> Generator[Step, Heard, None]:
-    heard = yield from _carry(Step(Phase.HOLD, idle=seconds))
-    _refuse(Phase.HOLD, None, _judge_surplus(heard.surplus, findings))
-
-
-def _ehlo(name: str, findings: Findings) -> Generator[Step, Heard, None]:
-    ehlo = Step(Phase.EHLO, command("EHLO", name))
-    helo = Step(Phase.EHLO, command("HELO", name))
-    reply = yield from _exchange(ehlo, POSITIVE | PERMANENT, findings)
-    if reply.code in PERMANENT:  # J21: on any 5yz, and never on 4yz
-        findings.quirks.add(Quirk.EHLO_FALLBACK)
-        reply = yield from _exchange(helo, POSITIVE, findings)
-        reply = Reply(reply.code, reply.lines[:1])  # HELO offers nothing (3.2)
+def _ehlo(module: Module, name: str, findings: Findings) -> Part[Capabilities | None]:
+    """Say EHLO or LHLO; None when a refusal was wanted and came."""
+    wanted = _wanted(module, Phase.EHLO, POSITIVE)
+    fallback = module.protocol is Protocol.SMTP  # LMTP has none (RFC 2033 section 4.1)
+    hello = Step(Phase.EHLO, command("EHLO" if fallback else "LHLO", name))
+    accepted = wanted | PERMANENT if fallback else wanted
+    reply = yield from exchange(hello, accepted, findings)
+    if reply.code in wanted and not _positive(reply):
+        return None
     offered = capabilities(reply)
+    if reply.code not in wanted:  # J21: HELO after any 5yz, and never after a 4yz
+        findings.quirks.add(Quirk.EHLO_FALLBACK)
+        helo = Step(Phase.EHLO, command("HELO", name))
+        reply = yield from exchange(helo, wanted, findings)
+        if not _positive(reply):
+            return None
+        offered = NOTHING_OFFERED  # RFC 5321 section 3.2: no extended reply to HELO
+    _hold_against(module.expect, offered, findings)
+    return offered
+
+
+def _hold_against(expect: Expect, offered: Capabilities, findings: Findings) -> None:
     findings.offer = offered.offer
     findings.quirks |= offered.quirks
-    findings.starttls_offered = offered.starttls
+    findings.starttls_offered = "STARTTLS" in offered.keywords
+    if not expect.extensions <= offered.keywords:
+        raise Failed(Phase.EHLO, Reason.NOT_OFFERED)
+    if expect.extensions_absent & offered.keywords:
+        raise Failed(Phase.EHLO, Reason.UNEXPECTED_EXTENSION)
 
 
-def _quit(policy: QuitPolicy, findings: Findings) -> Generator[Step, Heard, None]:
+def _auth(
+    auth: Auth,
+    secret: bytes,
+    offered: Capabilities,
+    wanted: frozenset[int],
+    findings: Findings,
+) -> Part[bool]:
+    if not auth.allow_plaintext:
+        raise Failed(Phase.AUTH, Reason.TLS_REQUIRED)
+    if auth.mechanism.value not in offered.mechanisms:
+        raise Failed(Phase.AUTH, Reason.NOT_OFFERED)
+    responses = sasl.respond(auth.mechanism, auth.username, secret)
+    step, unsent = _begin_auth(auth, next(responses))
+    while True:
+        reply = yield from exchange(step, wanted | {CHALLENGE}, findings)
+        if reply.code != CHALLENGE:
+            return _positive(reply)
+        response = _response(responses, reply, unsent)
+        if response is None:
+            yield from exchange(Step(Phase.AUTH, b"*\r\n"), _ANY, findings)
+            raise Failed(Phase.AUTH, Reason.UNEXPECTED_CODE)
+        unsent = None
+        step = _secret_step(b"", response)
+
+
+def _begin_auth(auth: Auth, initial: bytes | None) -> tuple[Step, bytes | None]:
+    """Make the AUTH command, and give the initial response that it has no room for.
+
+    RFC 4954 section 4: a command line over 512 octets must not carry one.
+    """
+    verb = f"AUTH {auth.mechanism.value}".encode()
+    if initial is not None and auth.initial_response:
+        step = _secret_step(verb + b" ", initial)
+        if step.line and len(step.line) <= MAX_COMMAND_OCTETS:
+            return step, None
+    return Step(Phase.AUTH, verb + b"\r\n"), initial
+
+
+def _secret_step(verb: bytes, response: bytes) -> Step:
+    line = verb + sasl.encode(response) + b"\r\n"
+    return Step(Phase.AUTH, line, shown=verb + b"<secret>")
+
+
+def _response(
+    responses: sasl.Responses, reply: Reply, unsent: bytes | None
+) -> bytes | None:
+    """Answer a challenge; None for one that cannot be read or was not to come."""
+    challenge = sasl.decode(reply.lines[-1])
+    if challenge is None:
+        return None
+    try:
+        return responses.send(challenge) if unsent is None else unsent
+    except StopIteration:
+        return None
+
+
+def _envelope(
+    module: Module, mail: Mail, offered: Capabilities, findings: Findings
+) -> Part[None]:
+    """Offer an envelope and leave it: QUIT aborts the transaction (J32)."""
+    smtputf8 = not (mail.sender + mail.recipient).isascii()
+    if smtputf8 and "SMTPUTF8" not in offered.keywords:
+        raise Failed(Phase.MAIL, Reason.NOT_OFFERED)
+    sender = f"FROM:<{mail.sender}>{' SMTPUTF8' if smtputf8 else ''}"
+    step = Step(Phase.MAIL, command("MAIL", sender, smtputf8=smtputf8))
+    reply = yield from exchange(step, _wanted(module, Phase.MAIL, POSITIVE), findings)
+    if _positive(reply):
+        line = command("RCPT", f"TO:<{mail.recipient}>", smtputf8=smtputf8)
+        wanted = _wanted(module, Phase.RCPT, POSITIVE)
+        yield from exchange(Step(Phase.RCPT, line), wanted, findings)
+
+
+def _quit(policy: QuitPolicy, findings: Findings) -> Part[None]:
     findings.quit_begun = True
     reason: Reason | None
     try:
@@ -148,7 +220,7 @@ def _quit(policy: QuitPolicy, findings: Findings) -> Generator[Step, Heard, None
     except Interrupted as interrupted:
         reason = findings.quit_broken = interrupted.reason
     else:
-        reply = _owed(heard)
+        reply = owed(heard)
         findings.quirks |= reply.quirks
         findings.quit_code = reply.code
         reason = refusal(reply.code, GOODBYE)
@@ -156,79 +228,3 @@ def _quit(policy: QuitPolicy, findings: Findings) -> Generator[Step, Heard, None
             findings.quirks.add(Quirk.TRAILING_DATA)
     if reason and not findings.failure and policy is not QuitPolicy.OBSERVE:
         findings.failure = Failure(Phase.QUIT, reason)
-
-
-def _exchange(
-    step: Step, expected: frozenset[int], findings: Findings
-) -> Generator[Step, Heard, Reply]:
-    """Await the reply to one step before QUIT; anything but `expected` fails it."""
-    heard = yield from _carry(step)
-    reply = _owed(heard)
-    findings.greeted = True
-    findings.quirks |= reply.quirks
-    refused = refusal(reply.code, expected)
-    if refused is Reason.UNSOLICITED_221:
-        findings.unsolicited.append(Unsolicited.CODE_221)
-    elif refused is Reason.UNAVAILABLE:
-        findings.unavailable = True
-    _refuse(step.phase, refused, _judge_surplus(heard.surplus, findings))
-    return reply
-
-
-def _carry(step: Step) -> Generator[Step, Heard, Heard]:
-    try:
-        return (yield step)
-    except Interrupted as interrupted:
-        raise _Failed(step.phase, interrupted.reason, in_step=False) from interrupted
-
-
-def _owed(heard: Heard) -> Reply:
-    if heard.reply is None:
-        raise TypeError("a step that awaits a reply was sent none")
-    return heard.reply
-
-
-def refusal(code: int, expected: frozenset[int]) -> Reason | None:
-    """Name what is wrong with a reply code where `expected` codes were awaited."""
-    if code in expected:
-        return None
-    return _BY_CODE.get(code) or _BY_FIRST_DIGIT.get(
-        code // 100, Reason.UNEXPECTED_CODE
-    )
-
-
-def _refuse(phase: Phase, refused: Reason | None, surplus: "_Surplus | None") -> None:
-    """Fail the phase by its reply first, and only then by what came behind it.
-
-    A stream with surplus octets is out of step, save when they are one complete 421:
-    then the server has said its last word and still owes an answer to QUIT (J16).
-    """
-    if refused:
-        in_step = surplus is None and refused is not Reason.UNSOLICITED_221
-        raise _Failed(phase, refused, in_step=in_step)
-    if surplus:
-        raise _Failed(phase, surplus.reason, in_step=surplus.in_step)
-
-
-class _Surplus(NamedTuple):
-    reason: Reason
-    in_step: bool
-
-
-def _judge_surplus(octets: bytes, findings: Findings) -> _Surplus | None:
-    """Judge octets that came while no reply was owed (J15); note them in findings."""
-    if not octets:
-        return None
-    reader = ReplyReader()
-    reader.feed(octets)
-    try:
-        reply = reader.next()
-    except ReplyError:
-        reply = None
-    unsolicited, reason = _SURPLUS.get(
-        reply.code if reply else None, (Unsolicited.OTHER, Reason.UNSOLICITED_REPLY)
-    )
-    unavailable = reason is Reason.UNAVAILABLE
-    findings.unsolicited.append(unsolicited)
-    findings.unavailable |= unavailable
-    return _Surplus(reason, in_step=unavailable and not reader.midway)

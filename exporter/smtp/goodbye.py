@@ -7,7 +7,7 @@ policy lets the second touch the first.
 from enum import Enum, auto
 
 from exporter.outcome import CLOSING, NOT_AVAILABLE, Failure
-from exporter.smtp.dialogue import Findings
+from exporter.smtp.exchange import Findings
 from exporter.vocabulary import Close, Phase, QuitPolicy, Reason, Unsolicited
 
 

@@ -8,26 +8,17 @@ from hypothesis import strategies as st
 
 from exporter.outcome import Failure, Offer
 from exporter.smtp.command import QUIT
-from exporter.smtp.dialogue import (
-    GOODBYE,
-    PERMANENT,
-    POSITIVE,
-    READY,
-    Findings,
-    Heard,
-    Interrupted,
-    Step,
-    converse,
-    refusal,
-)
+from exporter.smtp.dialogue import GOODBYE, PERMANENT, POSITIVE, converse
+from exporter.smtp.exchange import Findings, Heard, Interrupted, Step, refusal
 from exporter.smtp.reply import ReplyReader
-from exporter.targets import Module
+from exporter.targets import Expect, Module
 from exporter.vocabulary import Phase, Quirk, QuitPolicy, Reason, Unsolicited
 
 BANNER = Module(name="banner", ehlo=False)
 MX = Module(name="mx")
 HOLD = Module(name="hold", ehlo=False, hold=1.5)
 OWN_NAME = "[192.0.2.9]"
+SECRET = b"hunter2"
 
 GRT = b"220 mx.test ESMTP ready\r\n"
 EHL = b"250-mx.test\r\n250-SIZE 1000\r\n250 8BITMIME\r\n"
@@ -68,7 +59,7 @@ def held_at_most(
     module: Module, heard: Iterable[bytes | Reason]
 ) -> tuple[list[Step], Findings]:
     """Hold a conversation to its end, however little of `heard` that takes."""
-    dialogue = converse(module, OWN_NAME)
+    dialogue = converse(module, OWN_NAME, SECRET)
     steps = [next(dialogue)]
     try:
         for thing in heard:
@@ -294,7 +285,7 @@ def test_refusal(code: int) -> None:
 
 def test_expected_codes() -> None:
     """Steps expect what RFC 5321 section 4.3.2 and J7 say."""
-    assert {220} == READY
+    assert Expect().greeting == {220}
     assert {221} == GOODBYE
     assert {*range(200, 300)} - {221} == POSITIVE
     assert {*range(500, 600)} == PERMANENT

@@ -8,7 +8,7 @@ import aiodns.error as dns
 import pytest
 
 from exporter.probe.door import Door, connecting, opening, resolving, talking
-from exporter.smtp.dialogue import Interrupted
+from exporter.smtp.exchange import Interrupted
 from exporter.vocabulary import Phase, Reason
 
 OPENING = {

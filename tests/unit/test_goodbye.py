@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.outcome import Failure
-from exporter.smtp.dialogue import Findings
+from exporter.smtp.exchange import Findings
 from exporter.smtp.goodbye import TcpEnd, close_class, judge_close
 from exporter.vocabulary import Close, Phase, QuitPolicy, Reason, Unsolicited
 

@@ -15,7 +15,7 @@ from exporter.probe.timeline import (
     Timeline,
     display,
 )
-from exporter.smtp.dialogue import Findings, Interrupted
+from exporter.smtp.exchange import Findings, Interrupted
 from exporter.smtp.reply import Reply
 from exporter.vocabulary import Close, Family, Phase, Quirk, Reason, Unsolicited
 

@@ -65,7 +65,8 @@ PHASES_OF_REASON = {
     "unexpected_code": TO_QUIT,
     "unexpected_text": "greeting",
     "unexpected_extension": "ehlo ehlo_tls",
-    "not_offered": "starttls auth mail",
+    # SMTP.md 0.2, and `expect.extensions` in the phases of EHLO.
+    "not_offered": "ehlo starttls ehlo_tls auth mail",
     "tls_required": "auth",
     "injection": "starttls",
     "plaintext": "tls",

@@ -17,7 +17,7 @@ import pytest
 from exporter.outcome import Failure, Outcome, Speaker
 from exporter.probe.resolve import Address, Resolver, literal
 from exporter.probe.run import probe
-from exporter.smtp.dialogue import Interrupted
+from exporter.smtp.exchange import Interrupted
 from exporter.targets import Module, Target, Timeouts
 from exporter.vocabulary import Close, Family, IpFamily, Phase, Reason
 from tests.conftest import missing_peer
