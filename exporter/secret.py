@@ -38,7 +38,8 @@ def _read_file(path: str) -> bytes:
     except OSError as error:
         why = os.strerror(error.errno).lower() if error.errno else "it is unreadable"
         raise SecretError(f"{path}: {why}") from error
-    return content.removesuffix(b"\n").removesuffix(b"\r")
+    line_end = b"\r\n" if content.endswith(b"\r\n") else b"\n"
+    return content.removesuffix(line_end)
 
 
 def _read_env(name: str) -> bytes:

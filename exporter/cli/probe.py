@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def timeline(target: Target, outcome: Outcome) -> Iterator[str]:
     """Write a session: when, in which phase, who said what; then the verdict."""
-    yield f"{target.host} port {target.port}, module {target.module.name}"
+    where = f"{target.host} port {target.port}" if target.port else target.host
+    yield f"{where}, module {target.module.name}"
     yield ""
     before = None
     for said in outcome.transcript:

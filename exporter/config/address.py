@@ -1,4 +1,4 @@
-"""Hosts, ports and the names that a client gives itself, as text.
+"""Hosts, sockets, ports and the names that a client gives itself, as text.
 
 Holds the syntax of each, and the sentence for whoever missed it. Refuses to resolve:
 whether a host exists is found out by probing it.
@@ -14,6 +14,10 @@ DNS_PORT = 53
 MAX_PORT = 65535
 MAX_HOST = 253  # RFC 1035 2.3.4: 255 octets on the wire; a final dot is not counted
 MAX_EHLO_NAME = 255  # RFC 5321 4.5.3.1.2
+MAX_SOCKET_PATH = 107  # sun_path has 108 octets, and the last one is a NUL
+
+UNIX = "unix:"  # begins a host that is a Unix socket
+UNIX_PORT = 0  # stands where such a host has none
 
 _IPV6 = 6
 _HOST_AND_PORT = re.compile(r"(?P<host>[^:\[\]]*)(?::(?P<port>[0-9]{1,9}))?")
@@ -28,15 +32,25 @@ _ADDRESS_LITERAL = re.compile(
     r"\[(?:(?P<v4>[0-9.]+)|IPv6:(?P<v6>[0-9a-f:.]+))\]", re.IGNORECASE
 )
 
-_Rules = Iterable[tuple[Callable[[str], bool], str]]
+Rules = Iterable[tuple[Callable[[str], bool], str]]
 
 
 def check_host(text: str) -> str:
-    """Give the host back if it is a name or an address literal.
+    """Give the host back if it is a name, an address literal or a Unix socket.
 
     Raises Refusal.
     """
-    return text if version(text) else _checked(text, _HOST_RULES)
+    if is_unix(text):
+        return checked(text, _UNIX_RULES)
+    return text if version(text) else checked(text, _HOST_RULES)
+
+
+def check_address(text: str) -> str:
+    """Give the address literal back.
+
+    Raises Refusal.
+    """
+    return checked(text, _ADDRESS_RULES)
 
 
 def check_ehlo_name(text: str) -> str:
@@ -44,15 +58,21 @@ def check_ehlo_name(text: str) -> str:
 
     Raises Refusal.
     """
-    return _checked(text, _EHLO_RULES)
+    return checked(text, _EHLO_RULES)
+
+
+def is_unix(host: str) -> bool:
+    """Whether this stands for a Unix socket; `unix:25` is port 25 of the host unix."""
+    return host.startswith(UNIX) and not host.removeprefix(UNIX).isdecimal()
 
 
 def split_port(text: str) -> tuple[str, int | None]:
-    """Give host and port of `host`, `host:port`, `[IPv6]:port` or a bare IPv6 literal.
+    """Give host and port of `host`, `host:port` or `[IPv6]:port`.
 
-    The host is not judged yet, nor whether the port is within range. Raises Refusal.
+    A bare IPv6 literal and a Unix socket have none. The host is not judged yet, nor
+    whether the port is within range. Raises Refusal.
     """
-    if version(text) == _IPV6:
+    if is_unix(text) or version(text) == _IPV6:
         return text, None
     plain = _HOST_AND_PORT.fullmatch(text)
     bracketed = _IPV6_AND_PORT.fullmatch(text)
@@ -63,7 +83,12 @@ def split_port(text: str) -> tuple[str, int | None]:
 
 
 def join_port(host: str, port: int) -> str:
-    """Spell host and port as one, with brackets around an IPv6 literal."""
+    """Spell host and port as one, with brackets around an IPv6 literal.
+
+    A Unix socket is spelt by itself.
+    """
+    if is_unix(host):
+        return host
     return f"[{host}]:{port}" if version(host) == _IPV6 else f"{host}:{port}"
 
 
@@ -89,21 +114,48 @@ def version(text: str) -> int | None:
         return None
 
 
-def _checked(text: str, rules: _Rules) -> str:
+def checked(text: str, rules: Rules) -> str:
+    """Give the text back if it breaks none of the rules.
+
+    Raises Refusal with the sentence of the first that it breaks.
+    """
     for broken, sentence in rules:
         if broken(text):
             raise Refusal(sentence.format(quoted(text)))
     return text
 
 
-def _is_bad_literal(text: str) -> bool:
+def is_bad_literal(text: str) -> bool:
+    """Whether this is no address literal of RFC 5321 4.1.3, brackets and all."""
     literal = _ADDRESS_LITERAL.fullmatch(text)
     if literal is None:
         return True
     return version(literal["v4"] or literal["v6"]) != (4 if literal["v4"] else 6)
 
 
-_HOST_RULES: _Rules = (
+_UNIX_RULES: Rules = (
+    (
+        lambda text: not text.startswith(f"{UNIX}/"),
+        f"{{}}: name the socket by its absolute path, as in `{UNIX}/run/lmtp.sock`",
+    ),
+    (
+        lambda text: not text.isprintable(),
+        "{}: the path of a socket has printable characters only",
+    ),
+    (
+        lambda text: len(text.removeprefix(UNIX).encode()) > MAX_SOCKET_PATH,
+        f"{{}}: the path of a socket has at most {MAX_SOCKET_PATH} octets",
+    ),
+)
+
+_ADDRESS_RULES: Rules = (
+    (
+        lambda text: version(text) is None,
+        "{} is not an IPv4 or IPv6 address; give one, without port and brackets",
+    ),
+)
+
+_HOST_RULES: Rules = (
     (lambda text: not text, "the host is empty; give a name or an address"),
     (
         lambda text: not text.isascii(),
@@ -127,7 +179,7 @@ _HOST_RULES: _Rules = (
     ),
 )
 
-_EHLO_RULES: _Rules = (
+_EHLO_RULES: Rules = (
     (
         lambda text: len(text.encode()) > MAX_EHLO_NAME,
         f"{{}} is longer than {MAX_EHLO_NAME} octets",
@@ -137,7 +189,7 @@ _EHLO_RULES: _Rules = (
         "{} is an address; write it as the literal `[192.0.2.1]` or `[IPv6:::1]`",
     ),
     (
-        lambda text: text.startswith("[") and _is_bad_literal(text),
+        lambda text: text.startswith("[") and is_bad_literal(text),
         "{} is no address literal such as `[192.0.2.1]` or `[IPv6:2001:db8::1]`",
     ),
     (

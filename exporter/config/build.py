@@ -9,11 +9,14 @@ from types import MappingProxyType
 
 from exporter.config.builtin import BUILT_IN
 from exporter.config.config import Config
-from exporter.config.model import Document, ModuleKeys, TargetKeys
-from exporter.targets import Module, Target
+from exporter.config.model import Document, TargetKeys
+from exporter.config.module_keys import AuthKeys, ExpectKeys, MailKeys, ModuleKeys
+from exporter.targets import Auth, Expect, Mail, Module, SecretSource, Target
+from exporter.vocabulary import Phase
 
 # What a module's keys say that its frozen facts do not hold, or hold otherwise.
-_NOT_A_FACT = frozenset({"protocol", "tls", "interval", "timeouts"})
+_NOT_A_FACT = frozenset({"tls", "interval", "timeouts", "auth", "mail", "expect"})
+_PHASE_OF = {str(phase): phase for phase in Phase}
 
 
 def to_config(document: Document, text: str) -> Config:
@@ -55,6 +58,35 @@ def _module(name: str, keys: ModuleKeys) -> Module:
         timeouts=replace(
             base.timeouts, **{key: getattr(keys.timeouts, key) for key in limits}
         ),
+        auth=_auth(keys.auth) if keys.auth else None,  # no built-in module has any
+        mail=_mail(keys.mail) if keys.mail else None,
+        expect=_expect(keys.expect),
+    )
+
+
+def _auth(keys: AuthKeys) -> Auth:
+    return Auth(
+        mechanism=keys.mechanism,
+        username=keys.username,
+        password=SecretSource(file=keys.password_file, env=keys.password_env),
+        initial_response=keys.initial_response,
+        allow_plaintext=keys.allow_plaintext,
+    )
+
+
+def _mail(keys: MailKeys) -> Mail:
+    return Mail(sender=keys.sender, recipient=keys.recipient)
+
+
+def _expect(keys: ExpectKeys) -> Expect:
+    return Expect(
+        greeting=frozenset(keys.greeting),
+        banner=keys.banner,
+        reply=tuple(
+            (_PHASE_OF[key], frozenset(codes)) for key, codes in keys.reply if codes
+        ),
+        extensions=frozenset(keys.extensions),
+        extensions_absent=frozenset(keys.extensions_absent),
     )
 
 
@@ -62,7 +94,7 @@ def _target(keys: TargetKeys, modules: Mapping[str, Module], interval: float) ->
     return Target(
         name=keys.full_name,
         host=keys.host,
-        port=keys.port,
+        port=keys.tcp_port,
         module=modules[keys.module_name],
         interval=interval if keys.interval is None else keys.interval,
         labels=tuple(keys.labels.items()),

@@ -109,9 +109,13 @@ def _path_part(part: str | int) -> str:
 
 def quoted(text: str) -> str:
     """Show text inside a message: in backticks, on one line, bounded."""
-    shown = text[:_SHOWN_CHARACTERS]
+    return f"`{on_one_line(text)}`"
+
+
+def on_one_line(text: str) -> str:
+    """Make text printable and bounded, for the inside of a message."""
     cut = "..." if len(text) > _SHOWN_CHARACTERS else ""
-    return f"`{''.join(map(_printable, shown))}{cut}`"
+    return "".join(map(_printable, text[:_SHOWN_CHARACTERS])) + cut
 
 
 def _printable(character: str) -> str:
@@ -123,6 +127,8 @@ def _printable(character: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Ask for the nearest known word; empty when none is near."""
-    close = difflib.get_close_matches(word[:_SHOWN_CHARACTERS], known, n=1)
-    return f"did you mean {quoted(close[0])}?" if close else ""
+    """Ask for the nearest known word, in any case; empty when none is near."""
+    lower = word[:_SHOWN_CHARACTERS].lower()
+    known = {word.lower(): word for word in known}
+    close = difflib.get_close_matches(lower, known, n=1)
+    return f"did you mean {quoted(known[close[0]])}?" if close else ""

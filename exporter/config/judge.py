@@ -6,6 +6,7 @@ and what takes two keys to judge.
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,14 +19,20 @@ from exporter.config.model import (
     Document,
     Limits,
     Metrics,
-    ModuleKeys,
     Schedule,
-    Section,
     TargetItem,
     TargetKeys,
+)
+from exporter.config.module_keys import (
+    AuthKeys,
+    ExpectKeys,
+    MailKeys,
+    ModuleKeys,
+    ReplyKeys,
     TimeoutKeys,
 )
 from exporter.config.reader import Entry, Node
+from exporter.config.section import Section
 
 _NAMED = "*"  # a module's name or a target's number
 _SECTION_AT: Mapping[tuple[str, ...], type[Section]] = {
@@ -36,6 +43,10 @@ _SECTION_AT: Mapping[tuple[str, ...], type[Section]] = {
     ("metrics",): Metrics,
     ("modules", _NAMED): ModuleKeys,
     ("modules", _NAMED, "timeouts"): TimeoutKeys,
+    ("modules", _NAMED, "auth"): AuthKeys,
+    ("modules", _NAMED, "mail"): MailKeys,
+    ("modules", _NAMED, "expect"): ExpectKeys,
+    ("modules", _NAMED, "expect", "reply"): ReplyKeys,
     ("targets", _NAMED): TargetKeys,
 }
 _NAMING = frozenset(path[0] for path in _SECTION_AT if _NAMED in path)
@@ -44,14 +55,20 @@ _NAMING = frozenset(path[0] for path in _SECTION_AT if _NAMED in path)
 _UNKNOWN = "extra_forbidden"
 _MISSING = "missing"
 _OURS = "value_error"
+_TOO_SHORT = "too_short"
 _OF_KEY = "[key]"
-_ABOUT_MISSING = {"targets": NO_TARGETS, "host": "say which server is to be probed"}
+_ABOUT_MISSING = {
+    "targets": NO_TARGETS,
+    "host": "say which server is to be probed",
+    "username": "say who logs in",
+    "rcpt": "say to whom, as in `rcpt: postmaster@example.com`",
+}
 _ABOUT_SHAPE = {
     "model_type": "must be a mapping, not {found}",
     "dict_type": "must be a mapping, not {found}",
     "list_type": "must be a list, not {found}; begin each item with `- `",
     "tuple_type": "must be a list, not {found}; begin each item with `- `",
-    "too_short": "must have {min_length} item or more",
+    _TOO_SHORT: "must have {min_length} item or more",
     "too_long": "must have {max_length} items or fewer, not {actual_length}",
 }
 _TARGET: TypeAdapter[TargetKeys] = TypeAdapter(TargetItem)
@@ -59,18 +76,22 @@ _TARGET: TypeAdapter[TargetKeys] = TypeAdapter(TargetItem)
 Location = tuple[str | int, ...]
 
 
-def to_document(root: Node, complaints: Complaints) -> Document | None:
-    """Give the document; None, and complaints, when it cannot be one."""
+def to_document(root: Node, folder: Path, complaints: Complaints) -> Document | None:
+    """Give the document; None, and complaints, when it cannot be one.
+
+    The folder is where relative paths begin.
+    """
     if root.value is not None and not isinstance(root.value, dict):
         complaints.stop(
             f"the file must hold keys such as `targets:`, not {noun(root.value)}",
             place=root.place,
         )
     try:
-        return Document.model_validate(root.value or {})
+        return Document.model_validate(root.value or {}, context=folder)
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
-            _complain(error, root, complaints)
+            if not _is_an_echo(error):
+                _complain(error, root, complaints)
     return None
 
 
@@ -80,6 +101,11 @@ def sound_targets(root: Node) -> Iterator[tuple[int, TargetKeys]]:
     for number, item in enumerate(items if isinstance(items, list) else ()):
         with suppress(ValidationError):
             yield number, _TARGET.validate_python(item)
+
+
+def _is_an_echo(error: ErrorDetails) -> bool:
+    """Whether a list is called too short because of items that are complained about."""
+    return error["type"] == _TOO_SHORT and bool(error["input"])
 
 
 def _complain(error: ErrorDetails, root: Node, complaints: Complaints) -> None:
@@ -126,8 +152,8 @@ def _about_unknown(location: Location) -> str:
     if above and above[0] in _NAMING:
         above[1] = _NAMED
     section = _SECTION_AT[tuple(above)]
-    if key in section.planned:
-        return "not supported by this version"
-    known = section.model_fields
+    if key in section.refused:
+        return section.refused[key]
+    known = section.keys()
     remedy = did_you_mean(key, known) or f"the keys here are {', '.join(known)}"
     return f"unknown key; {remedy}"

@@ -5,15 +5,21 @@ for one that doesn't fit, and how JSON Schema describes it. They refuse to conve
 in quotes is text, `yes` is text, and null is no value.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from types import MappingProxyType
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from exporter.config.complaint import Refusal, did_you_mean, quoted
 from exporter.config.duration import PATTERN, parse_duration, spell_duration
+
+# For JSON Schema too, where half of a surrogate pair cannot be written.
+CONTROL_PATTERN = r"[\u0000-\u001f\u007f-\u009f]"
+_CONTROL = re.compile(rf"{CONTROL_PATTERN}|[\ud800-\udfff]")
 
 NO_VALUE = "has no value; give it one or leave the key out"
 
@@ -78,12 +84,15 @@ class Flag(Kind):
 
 
 class Whole(Kind):
-    """A whole number within a range, both ends included."""
+    """A whole number within a range, both ends included; `barred` ones left out."""
 
-    def __init__(self, low: int, high: int) -> None:
-        """Keep the range."""
+    def __init__(
+        self, low: int, high: int, barred: Mapping[int, str] = MappingProxyType({})
+    ) -> None:
+        """Keep the range, and why each number that is left out may not stand."""
         self._low = low
         self._high = high
+        self._barred = barred
 
     def read(self, value: object) -> int:
         """Give it back."""
@@ -96,11 +105,19 @@ class Whole(Kind):
             raise Refusal(f"{wanted}, not {noun(value)}{remedy}")
         if not self._low <= value <= self._high:
             raise Refusal(f"{wanted}, not {quoted(str(value))}")
+        if value in self._barred:
+            raise Refusal(self._barred[value])
         return value
 
     def schema(self) -> dict[str, object]:
         """Describe it."""
-        return {"type": "integer", "minimum": self._low, "maximum": self._high}
+        left_out = {"not": {"enum": list(self._barred)}} if self._barred else {}
+        return {
+            "type": "integer",
+            "minimum": self._low,
+            "maximum": self._high,
+            **left_out,
+        }
 
 
 class Span(Kind):
@@ -188,6 +205,20 @@ class Text(Kind):
     def schema(self) -> dict[str, object]:
         """Describe it."""
         return {"type": "string", **self._described}
+
+
+class Line(Text):
+    """Text that is sent or opened as it stands, and so has no control characters."""
+
+    def read(self, value: object) -> object:
+        """Give what the function made of it; the refusal doesn't show the text."""
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise Refusal("control characters may not stand here; leave them out")
+        return super().read(value)
+
+    def schema(self) -> dict[str, object]:
+        """Describe it."""
+        return {**super().schema(), "not": {"pattern": CONTROL_PATTERN}}
 
 
 _REMEDY_OF: dict[type, str] = {

@@ -4,23 +4,23 @@ Holds the shape: pydantic reads by it, `config.schema.json` is generated from it
 editor shows its descriptions. Refuses what takes two keys to judge.
 """
 
-from enum import Enum
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar
+from types import MappingProxyType
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from exporter.config.address import (
-    MAX_EHLO_NAME,
     MAX_HOST,
     MAX_PORT,
-    check_ehlo_name,
+    UNIX_PORT,
     check_host,
+    is_unix,
     join_port,
     read_dns_server,
     split_port,
 )
-from exporter.config.builtin import DEFAULT_MODULE, MODULE_OF_PORT
+from exporter.config.builtin import default_module
 from exporter.config.complaint import Refusal
 from exporter.config.config import (
     DEFAULT_BUCKETS,
@@ -29,7 +29,7 @@ from exporter.config.config import (
     DEFAULT_PER_HOST,
 )
 from exporter.config.duration import spell_duration
-from exporter.config.kinds import Choice, Flag, Span, Text, Whole, noun
+from exporter.config.kinds import Choice, Span, Text, Whole, noun
 from exporter.config.labels import (
     LABEL_PATTERN,
     MAX_NAME,
@@ -37,41 +37,21 @@ from exporter.config.labels import (
     check_label_name,
     check_name,
 )
-from exporter.targets import Module, Timeouts
-from exporter.vocabulary import IpFamily, Phase, QuitPolicy
+from exporter.config.module_keys import ModuleKeys
+from exporter.config.section import NOT_YET, OwnInterval, Section
+from exporter.vocabulary import Phase
 
 MAX_BUCKETS = 40  # each is a series per module and phase
 
 SMTP_PORT = 25
 
-_TIMEOUTS = Timeouts()
-_MODULE = Module(name="")
-
-
-class Protocol(Enum):
-    """What is spoken."""
-
-    SMTP = "smtp"
-
-
-class Tls(Enum):
-    """Whether and how the session is encrypted."""
-
-    NONE = "none"
-
-
-_INTERVAL = Span("1s", "1d")
 _NAME = Text(check_name, minLength=1, maxLength=MAX_NAME)
-_EHLO_NAME = Text(check_ehlo_name, minLength=1, maxLength=MAX_EHLO_NAME)
 
-Interval = Annotated[float, _INTERVAL]
-OwnInterval = Annotated[float | None, _INTERVAL]
-Limit = Annotated[float, Span("1ms", "10m")]
+Interval = Annotated[float, Span("1s", "1d")]
 Host = Annotated[str, Text(check_host, minLength=1, maxLength=MAX_HOST + 1)]
 Port = Annotated[int, Whole(1, MAX_PORT)]
 Name = Annotated[str, _NAME]
 OwnName = Annotated[str | None, _NAME]
-OwnEhloName = Annotated[str | None, _EHLO_NAME]
 LabelValue = Annotated[str, Text(str)]
 LabelName = Annotated[
     str,
@@ -85,14 +65,6 @@ LabelName = Annotated[
     ),
 ]
 DnsServer = Annotated[tuple[str, int], Text(read_dns_server, minLength=1)]
-
-
-class Section(BaseModel):
-    """One level of keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    planned: ClassVar[frozenset[str]] = frozenset()  # known, and not supported yet
 
 
 class Schedule(Section):
@@ -156,89 +128,27 @@ class Metrics(Section):
     )
 
 
-def _limit(default: float, what: str) -> Any:
-    return Field(default=default, description=f"Limit for {what}, 1ms to 10m.")
-
-
-class TimeoutKeys(Section):
-    """How long each kind of waiting may take."""
-
-    dns: Limit = _limit(_TIMEOUTS.dns, "turning the name into addresses")
-    connect: Limit = _limit(_TIMEOUTS.connect, "TCP, over all addresses tried")
-    tls: Limit = _limit(_TIMEOUTS.tls, "the TLS handshake")
-    greeting: Limit = _limit(_TIMEOUTS.greeting, "the server's greeting (220)")
-    command: Limit = _limit(_TIMEOUTS.command, "the reply to a command")
-    quit: Limit = _limit(_TIMEOUTS.quit, "the reply to QUIT (221)")
-    close: Limit = _limit(_TIMEOUTS.close, "the server to close after its 221")
-
-
-class ModuleKeys(Section):
-    """How a target is probed.
-
-    Under the name of a built-in module, its values stand where none are written.
-    """
-
-    planned = frozenset(
-        {
-            *("verify", "tls_server_name", "ca_file", "cert_file", "key_file"),
-            *("min_version", "dane", "dane_resolver", "dane_resolver_trusted"),
-            *("mta_sts", "addresses", "source_address", "proxy_protocol"),
-            *("auth", "mail", "expect"),
-        }
-    )
-
-    protocol: Annotated[Protocol, Choice(Protocol, planned=("lmtp",))] = Field(
-        default=Protocol.SMTP, description="What is spoken."
-    )
-    ehlo: Annotated[bool, Flag()] = Field(
-        default=_MODULE.ehlo,
-        description="Whether EHLO is said; false: the greeting and QUIT only.",
-    )
-    ehlo_name: OwnEhloName = Field(
-        default=_MODULE.ehlo_name,
-        description="What EHLO says, a domain or an address literal in brackets. "
-        "Default: the literal of the socket's own address.",
-    )
-    tls: Annotated[
-        Tls, Choice(Tls, planned=("opportunistic", "required", "implicit"))
-    ] = Field(default=Tls.NONE, description="Whether the session is encrypted.")
-    quit: Annotated[QuitPolicy, Choice(QuitPolicy)] = Field(
-        default=_MODULE.quit,
-        description="What is asked of the goodbye. observe: nothing; require: 221 in "
-        "answer to QUIT; strict: and a clean close.",
-    )
-    hold: Annotated[float, Span("0s", "10m")] = Field(
-        default=_MODULE.hold,
-        description="How long to sit idle after the greeting, to catch a 221 or 421 "
-        "that nobody asked for, up to 10m.",
-    )
-    timeout: Limit = _limit(_MODULE.timeout, "the whole probe")
-    timeouts: TimeoutKeys = Field(default_factory=TimeoutKeys)
-    interval: OwnInterval = Field(
-        default=None,
-        description="Time from one probe of a target to the next, 1s to 1d. "
-        "Default: the schedule's.",
-    )
-    ip_family: Annotated[IpFamily, Choice(IpFamily)] = Field(
-        default=_MODULE.ip_family, description="Which addresses of a name are used."
-    )
-
-
 class TargetKeys(Section):
     """One port of one mail server."""
 
-    planned = frozenset({"mx"})
+    refused = MappingProxyType({"mx": NOT_YET})
 
-    host: Host = Field(description="A name, or an address without brackets.")
-    port: Port = Field(default=SMTP_PORT, description="The TCP port.")
+    host: Host = Field(
+        description="A name, an address without brackets, or a Unix socket as in "
+        "`unix:/run/lmtp.sock`."
+    )
+    port: Port = Field(
+        default=SMTP_PORT, description="The TCP port; a Unix socket has none."
+    )
     name: OwnName = Field(
         default=None,
-        description="The label `target`, unique in the file. Default: `host:port`.",
+        description="The label `target`, unique in the file. Default: `host:port`, or "
+        "the Unix socket.",
     )
     module: OwnName = Field(
         default=None,
-        description="The module it is probed with. Default: mx; ports 465, 587 and 24 "
-        "have no default yet.",
+        description="The module it is probed with. Default: mx; for port 24 and for "
+        "Unix sockets lmtp; ports 465 and 587 have no default yet.",
     )
     interval: OwnInterval = Field(
         default=None,
@@ -251,14 +161,19 @@ class TargetKeys(Section):
     )
 
     @property
+    def tcp_port(self) -> int:
+        """The port, or what stands for none."""
+        return UNIX_PORT if is_unix(self.host) else self.port
+
+    @property
     def full_name(self) -> str:
         """The name written, or else host and port."""
         return self.name or join_port(self.host, self.port)
 
     @property
     def module_name(self) -> str:
-        """The module written, or else the one its port calls for."""
-        return self.module or MODULE_OF_PORT.get(self.port, DEFAULT_MODULE)
+        """The module written, or else the one that the target calls for."""
+        return self.module or default_module(self.host, self.port)
 
 
 def _target(value: object) -> object:
@@ -281,7 +196,11 @@ def _at_least_one(value: object) -> object:
 
 
 _Short = Annotated[
-    str, Field(description="`host`, `host:port`, `[IPv6]:port`; port 25 by default.")
+    str,
+    Field(
+        description="`host`, `host:port`, `[IPv6]:port`, port 25 by default; or "
+        "`unix:/path`."
+    ),
 ]
 TargetItem = Annotated[
     TargetKeys, BeforeValidator(_target, json_schema_input_type=_Short | TargetKeys)
@@ -294,7 +213,7 @@ class Document(Section):
     Durations are written as Prometheus does: 30s, 1m30s, 500ms, 1d.
     """
 
-    planned = frozenset({"discovery", "on_demand"})
+    refused = MappingProxyType(dict.fromkeys(("discovery", "on_demand"), NOT_YET))
 
     schedule: Schedule = Field(default_factory=Schedule)
     limits: Limits = Field(default_factory=Limits)
@@ -303,7 +222,7 @@ class Document(Section):
     modules: dict[Name, ModuleKeys] = Field(
         default_factory=dict,
         description="Named ways to probe. Built in: banner (the greeting and QUIT "
-        "only) and mx; override them here or add your own.",
+        "only), mx and lmtp; override them here or add your own.",
     )
     targets: Annotated[
         list[TargetItem], Field(min_length=1), BeforeValidator(_at_least_one)

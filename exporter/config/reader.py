@@ -47,6 +47,11 @@ class Node(NamedTuple):
     size: int = 1  # nodes inside it and itself, aliases written out
     text: str | None = None  # a scalar's text, whatever it means; None: not a scalar
 
+    def find(self, first: str | int, *rest: str | int) -> "Entry | None":
+        """Give what stands at a path inside this value, if anything does."""
+        entry = self.entries.get(first)
+        return entry.node.find(*rest) if entry and rest else entry
+
 
 class Entry(NamedTuple):
     """One item of a list, or one key of a mapping with its value."""

@@ -1,15 +1,18 @@
 """What is wrong only when two keys are held side by side.
 
-Holds three laws: no two targets have one name, a target's module is there, and a hold
-ends before the probe's deadline. Refuses to judge a key by itself.
+Holds four laws: no two targets have one name, a target's module is there, a Unix socket
+has no part of TCP, and a hold ends before the probe's deadline. Refuses to judge a key
+by itself, and what the keys of one module need of each other.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from exporter.config.builtin import BUILT_IN, DEFAULT_MODULE, PLANNED
+from exporter.config.address import is_unix
+from exporter.config.builtin import BUILT_IN, DEFAULT_MODULE, PLANNED, UNIX_MODULE
 from exporter.config.complaint import Complaints, did_you_mean, quoted
 from exporter.config.duration import spell_duration
-from exporter.config.model import ModuleKeys, TargetKeys
+from exporter.config.model import TargetKeys
+from exporter.config.module_keys import ModuleKeys
 from exporter.config.reader import Entry, Node
 
 Numbered = Iterable[tuple[int, TargetKeys]]
@@ -40,6 +43,36 @@ def check_modules(targets: Numbered, root: Node, complaints: Complaints) -> None
         if target.module_name not in modules:
             message = _about_module(target, modules)
             _complain(message, (number, "module"), root, complaints)
+
+
+def check_sockets(root: Node, complaints: Complaints) -> None:
+    """Complain about each Unix socket that is given a port or an address."""
+    for number, node in _unix_sockets(root):
+        if node.find("port"):
+            message = "a Unix socket has no port; leave this out"
+            _complain(message, (number, "port"), root, complaints)
+        written = node.find("module")
+        module = UNIX_MODULE if written is None else written.node.text or ""
+        if root.find("modules", module, "source_address"):
+            message = no_source_address(module)
+            _complain(message, (number, "module"), root, complaints)
+
+
+def _unix_sockets(root: Node) -> Iterator[tuple[int, Node]]:
+    """Give the targets that mean a Unix socket, sound or not, with their numbers."""
+    targets = root.find("targets")
+    for number, item in targets.node.entries.items() if targets else ():
+        host = item.node.find("host") or item
+        if isinstance(number, int) and is_unix(host.node.text or ""):
+            yield number, item.node
+
+
+def no_source_address(module: str) -> str:
+    """Say why a Unix socket cannot be probed with this module."""
+    return (
+        "a Unix socket is not connected to from an address; choose a module without "
+        f"`source_address`, which {quoted(module)} has"
+    )
 
 
 def check_holds(

@@ -5,18 +5,26 @@ Holds no defaults of its own: module and port come from where the file's would.
 
 from collections.abc import Mapping
 
-from exporter.config.address import MAX_PORT, check_host, join_port, split_port
-from exporter.config.builtin import BUILT_IN, DEFAULT_MODULE, MODULE_OF_PORT
+from exporter.config.address import (
+    MAX_PORT,
+    UNIX_PORT,
+    check_host,
+    is_unix,
+    join_port,
+    split_port,
+)
+from exporter.config.builtin import BUILT_IN, default_module
 from exporter.config.complaint import Refusal, did_you_mean, quoted
 from exporter.config.config import DEFAULT_INTERVAL
 from exporter.config.model import SMTP_PORT
+from exporter.config.relations import no_source_address
 from exporter.targets import Module, Target
 
 
 def single_target(
     text: str, module: str | None = None, modules: Mapping[str, Module] = BUILT_IN
 ) -> Target:
-    """Read `host`, `host:port` or `[IPv6]:port`; the module is named or the port's.
+    """Read `host`, `host:port`, `[IPv6]:port` or `unix:/path`, named module or not.
 
     Raises Refusal with a sentence that names the remedy.
     """
@@ -25,14 +33,16 @@ def single_target(
     port = SMTP_PORT if written_port is None else written_port
     if not 1 <= port <= MAX_PORT:
         raise Refusal(f"the port must be from 1 to {MAX_PORT}, not {port}")
-    name = module or MODULE_OF_PORT.get(port, DEFAULT_MODULE)
+    name = module or default_module(host, port)
     if name not in modules:
         remedy = did_you_mean(name, modules) or f"the modules are {', '.join(modules)}"
         raise Refusal(f"there is no module {quoted(name)} in this version; {remedy}")
+    if is_unix(host) and modules[name].source_address:
+        raise Refusal(no_source_address(name))
     return Target(
         name=join_port(host, port),
         host=host,
-        port=port,
+        port=UNIX_PORT if is_unix(host) else port,
         module=modules[name],
         interval=DEFAULT_INTERVAL,
     )

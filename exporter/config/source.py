@@ -43,8 +43,12 @@ def _read(path: Path, complaints: Complaints) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_OCTETS + 1)
     except OSError as error:
-        remedy = _REMEDY_OF.get(type(error), f"it cannot be read: {error.strerror}")
-        complaints.stop(remedy)
+        complaints.stop(remedy_of(error))
+
+
+def remedy_of(error: OSError) -> str:
+    """Say why a file cannot be read, and what to do about it."""
+    return _REMEDY_OF.get(type(error), f"it cannot be read: {error.strerror}")
 
 
 def place_behind(before: str) -> Place:

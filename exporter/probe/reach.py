@@ -96,6 +96,7 @@ async def _first_that_connects(
                 raise
         else:
             timeline.address = address.literal
-            where = f"{address.literal} port {target.port}"
-            timeline.note(f"connected to {where}", connection.established)
+            port = f" port {target.port}" if target.port else ""
+            where = f"connected to {address.literal}{port}"
+            timeline.note(where, connection.established)
             return connection

@@ -14,8 +14,24 @@ from exporter.config import source as config_source
 from exporter.config.builtin import BUILT_IN
 from exporter.config.config import DEFAULT_BUCKETS
 from exporter.config.labels import RESERVED_LABELS
-from exporter.targets import Module, Target, Timeouts
-from exporter.vocabulary import IpFamily, Phase, QuitPolicy, TargetSource
+from exporter.targets import (
+    Auth,
+    Expect,
+    Mail,
+    Module,
+    SecretSource,
+    Target,
+    Timeouts,
+)
+from exporter.vocabulary import (
+    IpFamily,
+    Mechanism,
+    Phase,
+    Protocol,
+    ProxyProtocol,
+    QuitPolicy,
+    TargetSource,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 BAD = sorted(ROOT.glob("tests/bad_configs/*.yaml"))
@@ -123,6 +139,26 @@ class TestTargets:
             source=TargetSource.CONFIG,
         )
 
+    @pytest.mark.parametrize(
+        ("written", "name", "module"),
+        [
+            ("unix:/run/lmtp.sock", "unix:/run/lmtp.sock", "lmtp"),
+            ("{host: unix:/run/lmtp.sock}", "unix:/run/lmtp.sock", "lmtp"),
+            ("{host: unix:/run/lmtp.sock, module: mx}", "unix:/run/lmtp.sock", "mx"),
+            ("{host: unix:/run/lmtp.sock, name: local}", "local", "lmtp"),
+        ],
+    )
+    def test_unix_sockets(self, written: str, name: str, module: str) -> None:
+        """A Unix socket has no port, its own text for a name, and speaks LMTP."""
+        (target,) = targets(written)
+        assert (target.host, target.port) == ("unix:/run/lmtp.sock", 0)
+        assert (target.name, target.module.name) == (name, module)
+
+    def test_lmtp_on_its_port(self) -> None:
+        """Port 24 calls for LMTP."""
+        (target,) = targets("a:24")
+        assert target.module.protocol is Protocol.LMTP
+
     def test_labels_keep_their_order(self) -> None:
         """A target's own labels are kept as they were written."""
         (target,) = targets('{host: a, labels: {site: fra, rack: "07", spare: no}}')
@@ -177,10 +213,11 @@ class TestModules:
     """Modules, built in and written."""
 
     def test_built_in(self) -> None:
-        """Without a word about modules there are banner and mx."""
+        """Without a word about modules there are banner, mx and lmtp."""
         assert dict(read("targets: [a]").modules) == {
             "banner": Module(name="banner", ehlo=False),
             "mx": Module(name="mx"),
+            "lmtp": Module(name="lmtp", protocol=Protocol.LMTP),
         }
 
     def test_every_key(self) -> None:
@@ -189,8 +226,8 @@ class TestModules:
             """
             modules:
               mine:
-                protocol: smtp
-                ehlo: false
+                protocol: lmtp
+                ehlo: true
                 ehlo_name: "[IPv6:2001:db8::1]"
                 tls: none
                 quit: strict
@@ -199,12 +236,21 @@ class TestModules:
                 timeouts: {dns: 3s, connect: 4s, tls: 5s, greeting: 6s, command: 7s,
                            quit: 8s, close: 9s}
                 ip_family: prefer_ipv6
+                source_address: 2001:db8::2
+                proxy_protocol: v2
+                auth: {mechanism: CRAM-MD5, username: u, password_env: PATH,
+                       initial_response: false, allow_plaintext: true}
+                mail: {from: a@example.com, rcpt: b@example.com}
+                expect: {greeting: [220, 554], banner: '^mx\\d+\\.',
+                         reply: {rcpt: [550, 554], ehlo: [250]},
+                         extensions: [pipelining, SIZE], extensions_absent: [Vrfy]}
             targets: [{host: a, module: mine}]
             """
         )
         assert config.targets[0].module == Module(
             name="mine",
-            ehlo=False,
+            protocol=Protocol.LMTP,
+            ehlo=True,
             ehlo_name="[IPv6:2001:db8::1]",
             quit=QuitPolicy.STRICT,
             hold=1.0,
@@ -213,6 +259,77 @@ class TestModules:
                 dns=3, connect=4, tls=5, greeting=6, command=7, quit=8, close=9
             ),
             ip_family=IpFamily.PREFER_IPV6,
+            source_address="2001:db8::2",
+            proxy_protocol=ProxyProtocol.V2,
+            auth=Auth(
+                mechanism=Mechanism.CRAM_MD5,
+                username="u",
+                password=SecretSource(env="PATH"),
+                initial_response=False,
+                allow_plaintext=True,
+            ),
+            mail=Mail(sender="a@example.com", recipient="b@example.com"),
+            expect=Expect(
+                greeting=frozenset({220, 554}),
+                banner=r"^mx\d+\.",
+                reply=(
+                    (Phase.EHLO, frozenset({250})),
+                    (Phase.RCPT, frozenset({550, 554})),
+                ),
+                extensions=frozenset({"PIPELINING", "SIZE"}),
+                extensions_absent=frozenset({"VRFY"}),
+            ),
+        )
+
+    def test_defaults_of_sections(self) -> None:
+        """A section with only what it needs takes every other default."""
+        config = read(
+            "modules: {mine: {auth: {username: u, password_env: PATH}, "
+            "mail: {rcpt: postmaster@example.com}, expect: {}}}\ntargets: [a]"
+        )
+        assert config.modules["mine"] == Module(
+            name="mine",
+            auth=Auth(
+                mechanism=Mechanism.PLAIN,
+                username="u",
+                password=SecretSource(env="PATH"),
+            ),
+            mail=Mail(sender="", recipient="postmaster@example.com"),
+            expect=Expect(),
+        )
+
+    @pytest.mark.parametrize("header", list(ProxyProtocol))
+    def test_off_is_a_word(self, header: ProxyProtocol) -> None:
+        """No quotes are needed: in YAML 1.2 `off` is text."""
+        config = read(
+            f"modules: {{x: {{proxy_protocol: {header.value}}}}}\ntargets: [a]"
+        )
+        assert config.modules["x"].proxy_protocol is header
+
+    @pytest.mark.parametrize("step", ["auth: [535]", "mail: [550]", "rcpt: [550]"])
+    def test_replies_to_a_step_that_is_taken(self, step: str) -> None:
+        """A reply may be expected once the module has the step it answers."""
+        config = read(
+            f"modules: {{x: {{expect: {{reply: {{{step}}}}}, "
+            "mail: {rcpt: a@b}, auth: {username: u, password_env: PATH}}}\n"
+            "targets: [a]"
+        )
+        ((phase, codes),) = config.modules["x"].expect.reply
+        assert f"{phase}: {list(codes)}" == step
+
+    def test_an_override_of_a_silent_module(self) -> None:
+        """`banner` with EHLO may ask for what needs it."""
+        config = read(
+            "modules: {banner: {ehlo: true, expect: {extensions: [SIZE]}}}\n"
+            "targets: [a]"
+        )
+        assert config.modules["banner"].expect.extensions == {"SIZE"}
+
+    def test_an_override_keeps_the_protocol(self) -> None:
+        """The owner's lmtp speaks LMTP unless it says otherwise."""
+        text = "modules: {lmtp: {quit: strict}}\ntargets: [a:24]"
+        assert read(text).targets[0].module == Module(
+            name="lmtp", protocol=Protocol.LMTP, quit=QuitPolicy.STRICT
         )
 
     def test_an_override_keeps_the_rest(self) -> None:
@@ -283,21 +400,31 @@ class TestLoad:
         config = load(EXAMPLE)
         plain = read("targets: [a]")
         assert config.modules["patient"] == Module(name="patient")
-        assert len(config.targets) == 4
+        assert len(config.targets) == 6
         assert (config.concurrency, config.per_host) == (
             plain.concurrency,
             plain.per_host,
         )
         assert {t.interval for t in config.targets} == {60.0, 30.0}
 
-    def test_the_example_uncommented(self) -> None:
+    def test_the_example_uncommented(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What the example shows as a comment would load as well."""
+        monkeypatch.setenv("SMTP_PASSWORD", "x")
         text = re.sub(
             "^( +)# ([a-z_]+: )", r"\1\2", EXAMPLE.read_text(), flags=re.MULTILINE
         )
         config = read(text)
         assert config.latency_buckets == (0.005, 0.05, 0.5, 5.0)
-        assert config.modules["patient"].ehlo_name == "probe.example.com"
+        patient = config.modules["patient"]
+        assert patient.ehlo_name == "probe.example.com"
+        assert patient.auth == Auth(
+            mechanism=Mechanism.PLAIN,
+            username="probe",
+            password=SecretSource(env="SMTP_PASSWORD"),
+        )
+        assert patient.mail == Mail(sender="", recipient="postmaster@example.com")
+        assert patient.expect.banner == r"^mx\d+\."
+        assert dict(patient.expect.reply) == {Phase.RCPT: {550, 554}}
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         """A file that isn't there is one complaint without a place."""
@@ -355,6 +482,9 @@ _KEYS = (
     *("targets", "modules", "schedule", "interval", "limits", "dns", "servers"),
     *("metrics", "latency_buckets", "target_buckets", "host", "port", "name"),
     *("module", "labels", "timeouts", "quit", "ehlo", "tls", "mx", "site", "auth"),
+    *("mail", "from", "rcpt", "expect", "greeting", "banner", "reply", "extensions"),
+    *("extensions_absent", "username", "password_file", "password_env", "password"),
+    *("mechanism", "source_address", "proxy_protocol", "protocol"),
     *("*", "[key]", "<<", ""),
 )
 _SYNTAX = (
@@ -389,9 +519,12 @@ def test_any_text(parser: type, text: str) -> None:
     assert said is None or said
 
 
-_LEAVES = st.sampled_from(["a", "60s", "x:25", "2m", "none", "::1", "\x00"]) | (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-)
+_LEAVES = st.sampled_from(
+    [
+        *("a", "60s", "x:25", "2m", "none", "::1", "\x00", "unix:/a", "unix:a", "PATH"),
+        *("a@b", "(", "/", "..", "SIZE", "PLAIN", 220, 221),
+    ]
+) | (st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5))
 _TREES = st.recursive(
     _LEAVES,
     lambda inner: (

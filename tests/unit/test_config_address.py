@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.address import (
+    check_address,
     check_ehlo_name,
     check_host,
+    is_unix,
     join_port,
     read_dns_server,
     split_port,
@@ -97,6 +99,50 @@ def test_bad_ehlo_names(name: str) -> None:
     """Anything else may not, line breaks least of all."""
     with pytest.raises(Refusal):
         check_ehlo_name(name)
+
+
+@pytest.mark.parametrize(
+    "host", ["unix:/run/lmtp.sock", "unix:/", "unix:/a b/ö", "unix:/" + "r" * 106]
+)
+def test_good_sockets(host: str) -> None:
+    """A Unix socket is a host, kept as written, and takes no port."""
+    assert check_host(host) == host
+    assert split_port(host) == (host, None)
+    assert join_port(host, 25) == host
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("unix:", "unix:run/lmtp.sock", "unix:@lmtp", "unix:/a\0", "unix:/a\nb"),
+        *("unix:/" + "r" * 107, "unix:/" + "é" * 54, "unix:/\ud800", "UNIX:/run/a"),
+    ],
+)
+def test_bad_sockets(host: str) -> None:
+    """A path that is relative, too long or not printable is refused."""
+    with pytest.raises(Refusal):
+        check_host(host)
+
+
+def test_a_host_named_unix() -> None:
+    """A name and a port stay what they were."""
+    assert not is_unix("unix:25")
+    assert split_port("unix:25") == ("unix", 25)
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", "::1", "2001:db8::192.0.2.1"])
+def test_good_addresses(text: str) -> None:
+    """An address literal is given back."""
+    assert check_address(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "192.0.2.1:25", "[::1]", "fe80::1%eth0", "192.0.2.0/24", "1"]
+)
+def test_bad_addresses(text: str) -> None:
+    """Names, ports, brackets, zones and networks are no address."""
+    with pytest.raises(Refusal, match="is not an IPv4 or IPv6 address"):
+        check_address(text)
 
 
 @given(st.ip_addresses() | st.sampled_from(["a", "a.b."]), st.integers(1, 65535))

@@ -13,7 +13,8 @@ from exporter.config.reader import read
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "config.example.yaml"
 BAD = sorted(ROOT.glob("tests/bad_configs/*.yaml"))
-# Mistakes that a schema cannot see: ranges of text, and keys held against each other.
+# Mistakes that a schema cannot see: ranges of text, keys held against each other, and
+# what a file or the environment holds.
 BEYOND_A_SCHEMA = frozenset(
     {
         *(
@@ -22,7 +23,9 @@ BEYOND_A_SCHEMA = frozenset(
             "module_unknown",
             "name_twice",
         ),
-        *("port_without_module", "target_syntax"),
+        *("port_without_module", "target_syntax", "needs_ehlo", "unix_path"),
+        *("expect_extensions_both_ways", "expect_reply_without_step"),
+        "unix_with_source_address",
     }
 )
 
@@ -64,6 +67,13 @@ def test_the_example_names_the_schema_and_fits() -> None:
         "targets: [a]\nschedule: {interval: 1m30s}",
         "targets: [a]\nmodules: {x: {hold: 0, timeouts: {dns: 1s}}}",
         "targets: [a]\nmetrics: {target_buckets: [quit]}",
+        "targets: [unix:/run/lmtp.sock, {host: 'unix:/run/smtp.sock', module: mx}]",
+        "targets: [a]\nmodules: {x: {auth: {username: u, password_env: PATH}}}",
+        "targets: [a]\nmodules: {x: {mail: {from: '', rcpt: a@b}}}",
+        "targets: [a]\nmodules: {x: {mail: {from: 'ä@b', rcpt: '\"ö\"@[192.0.2.1]'}}}",
+        "targets: [a]\nmodules: {x: {expect: {greeting: [554], reply: {ehlo: [502]}}}}",
+        "targets: [a]\nmodules: {x: {expect: {banner: '^mx', extensions: [8BITMIME]}}}",
+        "targets: [a]\nmodules: {x: {source_address: '::1', proxy_protocol: off}}",
     ],
 )
 def test_good(text: str) -> None:

@@ -15,6 +15,7 @@ from exporter.targets import SecretSource
         (b"hunter2\n", b"hunter2"),
         (b"hunter2\r\n", b"hunter2"),
         (b"hunter2\n\n", b"hunter2\n"),
+        (b"hunter2\r", b"hunter2\r"),
         (b" $HOME ", b" $HOME "),
         (b"x" * MAX_SECRET_OCTETS + b"\r\n", b"x" * MAX_SECRET_OCTETS),
     ],
