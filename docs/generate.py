@@ -3,9 +3,12 @@
 python docs/generate.py
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+from exporter.diagnosis.sidelights import GOODBYES, QUIRKS
+from exporter.diagnosis.table import TABLE, Row, seen
 from exporter.vocabulary import Close, Phase, Quirk, Reason, Skip, Word
 
 VOCABULARY = Path(__file__).with_name("vocabulary.md")
@@ -24,6 +27,17 @@ of the public interface: a word is never renamed or reused, and a new one stands
 what was ugly but tolerated. A probe that fails blames the first phase that failed; how
 its session ended is told besides, whatever the verdict. Written in one word, a failure
 is `phase_reason`: `greeting_timeout`, `connect_refused`, `ehlo_unsolicited_221`.
+
+An alert can link to a reason: each has [its own section](#what-to-do) under its word,
+as in `vocabulary.md#timeout`.
+"""
+
+_WHAT_TO_DO = """\
+## What to do
+
+For each reason: what was seen, by phase; what it usually means; what to try. The
+`probe` command and the log say the same, with the server's own words where it gave any.
+Only the first line of an entry is certain; the rest is what is usual.
 """
 
 
@@ -33,32 +47,77 @@ def vocabulary() -> str:
         "\n".join(
             (
                 _TOP,
-                *_section("Phases", "phase", Phase),
+                *_table("Phases", "phase", Phase),
                 "`tls` comes before `greeting` on a port with implicit TLS.",
                 "",
                 *_reasons(),
-                *_section("How a session ends", "close", Close),
+                _WHAT_TO_DO,
+                *_diagnoses(),
+                *_table("How a session ends", "close", Close, _GOODBYE),
                 "Only `clean` is graceful: `smtp_graceful_close` is 1 for it alone.",
                 "",
-                *_section("Quirks", "quirk", Quirk),
-                *_section("Why a scheduled probe was left out", "cause", Skip),
+                *_table("Quirks", "quirk", Quirk, _QUIRK),
+                *_table("Why a scheduled probe was left out", "cause", Skip),
             )
         ).rstrip()
         + "\n"
     )
 
 
-def _section(title: str, label: str, words: Iterable[Word]) -> Iterator[str]:
-    yield from (f"## {title}", "", f"| `{label}` | meaning |", "|---|---|")
-    yield from (f"| `{word}` | {word.meaning} |" for word in words)
+class _More(NamedTuple):
+    """A third column: its title, and what stands in it."""
+
+    title: str
+    cells: Mapping[Word, str]
+
+
+_GOODBYE = _More("what it says", {word: told.says for word, told in GOODBYES.items()})
+_QUIRK = _More("why it matters", dict(QUIRKS.items()))
+
+
+def _table(
+    title: str, label: str, words: Iterable[Word], more: _More | None = None
+) -> Iterator[str]:
+    yield from (f"## {title}", "")
+    titles = (f"`{label}`", "meaning", *([more.title] if more else []))
+    yield f"| {' | '.join(titles)} |"
+    yield "|---" * len(titles) + "|"
+    for word in words:
+        cells = (f"`{word}`", word.meaning, *([more.cells[word]] if more else []))
+        yield f"| {' | '.join(cells)} |"
     yield ""
 
 
 def _reasons() -> Iterator[str]:
     yield from ("## Reasons", "", "| `reason` | meaning | phases |", "|---|---|---|")
     for reason in Reason:
-        yield f"| `{reason}` | {reason.meaning} | {_phases(reason)} |"
+        word = f"[`{reason}`](#{reason})" if reason.phases else f"`{reason}`"
+        yield f"| {word} | {reason.meaning} | {_phases(reason)} |"
     yield ""
+
+
+def _diagnoses() -> Iterator[str]:
+    for reason, rows in TABLE.items():
+        if rows:
+            yield from (f"### `{reason}`", "", f"{_sentence(reason.meaning)}", "")
+            for row in rows:
+                yield from _entry(row)
+            yield ""
+
+
+def _entry(row: Row) -> Iterator[str]:
+    where = "any phase" if row.phases == tuple(Phase) else _spelt(row.phases)
+    yield f"- {where}: {seen(row, *row.phases)}."
+    yield f"  - *Usually:* {row.means}."
+    yield f"  - *Try:* {row.remedy}."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _spelt(phases: Iterable[Phase]) -> str:
+    return " ".join(f"`{phase}`" for phase in phases)
 
 
 def _phases(reason: Reason) -> str:
@@ -67,7 +126,7 @@ def _phases(reason: Reason) -> str:
         return "all"
     if len(phases) > _SPELT_OUT:
         return f"`{phases[0]}` to `{phases[-1]}`"
-    return " ".join(f"`{phase}`" for phase in phases)
+    return _spelt(phases)
 
 
 if __name__ == "__main__":

@@ -361,7 +361,7 @@ mx1.example.com port 25, module mx
 
 connect 0.5 ms   greeting 15000.0 ms
 
-FAILED: greeting_timeout: the phase's own limit ran out. """
+FAILED: greeting_timeout: the connection stood, but no complete greeting came within the limit. """  # noqa: E501 -- one line of output
 
 DOCUMENT = {
     "target": "mx1.example.com:25",
