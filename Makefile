@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
+SECONDS ?= 600
 
-.PHONY: run test format lint types layers unit wire interop e2e coverage docs bench clean
+.PHONY: run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -37,6 +38,11 @@ coverage: $(VENV)/.testable
 docs: $(VENV)/.runnable
 	$(BIN)/mailserver-exporter schema > config.schema.json
 	$(BIN)/python docs/generate.py
+
+# Ten minutes by default; the corpus is kept in tests/fuzz/corpus.
+fuzz: $(VENV)/.testable
+	$(BIN)/pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python tests/fuzz/reply_reader.py -max_total_time=$(SECONDS) tests/fuzz/corpus
 
 bench: $(VENV)/.testable
 	$(BIN)/python -m bench.greeting_exactness

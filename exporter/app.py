@@ -99,6 +99,9 @@ async def serve(config: Config, addresses: Sequence[ListenAddress]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(
+        signal.SIGHUP, _log.warning, "SIGHUP ignored: this version does not reload"
+    )
     with stamping() as kernel_timestamps:
         exporter = Exporter(config, kernel_timestamps=kernel_timestamps)
         listeners = Listeners(

@@ -3,13 +3,19 @@
 Holds one row for each case of SMTP.md section 6 that plain TCP can play (same ids),
 and rows `X..` for rules of its sections 0 and 4 that no case describes. Refuses logic:
 a row is data. Only the variants that a rule gives for whole classes of rows are made
-by functions, at the end: `-strict` for `y*` rows, `-observe` for every bad goodbye.
+by functions: every way in which one reply can fail, and, at the end, `-strict` for
+`y*` rows and `-observe` for every bad goodbye.
 
 A row reads: id, note, module, script, how it ends. The end is one line of words as in
 SMTP.md, `CODE CLOSE [PHASE REASON]`: the greeting's code (0: no complete greeting), the
 close class (`a/b`: either), and what failed. Without one it is `220 clean`: success.
+
+Secrets are rows' data too: `ENVIRONMENT` and `FILES` say what a ring has to set before
+it plays, and a row's `file` is a name in the folder where the ring put them.
 """
 
+import base64
+import hmac
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -25,22 +31,38 @@ from exporter.demo.script import (
     GRT,
     HELO,
     HOLD,
+    LHLO,
+    OFFER,
     QUI,
     QUIT,
     RST,
     Answer,
+    CameFrom,
     Dribble,
     Finish,
     Flood,
+    ProxyHeader,
     Repeat,
+    Response,
     Script,
     Silence,
     Step,
     script,
 )
+from exporter.demo.script import Expect as Command
 from exporter.outcome import Failure
-from exporter.targets import Module, Timeouts
-from exporter.vocabulary import Close, Phase, Quirk, QuitPolicy, Reason, Unsolicited
+from exporter.targets import Auth, Expect, Mail, Module, SecretSource, Timeouts
+from exporter.vocabulary import (
+    Close,
+    Mechanism,
+    Phase,
+    Protocol,
+    ProxyProtocol,
+    Quirk,
+    QuitPolicy,
+    Reason,
+    Unsolicited,
+)
 
 
 class Port(Enum):
@@ -49,6 +71,16 @@ class Port(Enum):
     OPEN = auto()
     CLOSED = auto()
     FILTERED = auto()
+    ABSENT = auto()  # not even a file where the Unix socket should be
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The reply that the outcome must tell of a phase."""
+
+    phase: Phase
+    code: int
+    status: str | None  # enhanced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +97,12 @@ class Scenario:
     quirks: frozenset[Quirk]
     unsolicited: tuple[Unsolicited, ...]
     strict_fails: bool  # the `y*` of SMTP.md: success, but not under strict
-    host: str
+    host: str  # `unix:` stands for a Unix socket that the ring makes
     port: Port
     at_least: tuple[Phase, float] | None  # fewest seconds that a phase takes
     within: float | None  # most seconds of the outcome's duration
     first_byte_within: float | None
+    answered: Answered | None
 
     @property
     def ok(self) -> bool:
@@ -96,6 +129,71 @@ LIMITS = Timeouts(
 G = Module(name="g", ehlo=False, timeout=12.0, timeouts=LIMITS)
 H = replace(G, name="h", hold=1.5)
 E = replace(G, name="e", ehlo=True)
+L = replace(E, name="l", protocol=Protocol.LMTP)
+R = replace(E, name="r", mail=Mail(sender="", recipient="probe@mx.test"))
+_UNIX = "unix:"
+
+# What the modules' secrets are; every one is told apart in what a probe leaves behind.
+PASSWORD = "sesame-4711"  # noqa: S105 -- of nobody
+ENVIRONMENT = {
+    "SCENARIO_PASSWORD": PASSWORD,
+    "SCENARIO_UTF8_PASSWORD": "s\u00e9same-4712",
+    "SCENARIO_FITTING_PASSWORD": "F" * 365,  # makes a command line of 509 octets
+    "SCENARIO_LONG_PASSWORD": "G" * 366,  # makes one of 513
+    "SCENARIO_LONGEST_PASSWORD": "H" * 4096,
+    "SCENARIO_RFC_2195_PASSWORD": "tanstaaftanstaaf",
+}
+FILES = {
+    "password": PASSWORD.encode(),
+    "password-line": PASSWORD.encode() + b"\n",
+    "password-crlf": PASSWORD.encode() + b"\r\n",
+    "empty": b"",
+}
+_PASSWORD = SecretSource(env="SCENARIO_PASSWORD")
+
+
+def _auth(
+    mechanism: Mechanism = Mechanism.PLAIN,
+    username: str = "probe",
+    password: SecretSource = _PASSWORD,
+    *,
+    initial_response: bool = True,
+    allow_plaintext: bool = True,
+) -> Module:
+    auth = Auth(
+        mechanism=mechanism,
+        username=username,
+        password=password,
+        initial_response=initial_response,
+        allow_plaintext=allow_plaintext,
+    )
+    return replace(E, name="a", auth=auth)
+
+
+def _env(name: str) -> Module:
+    return _auth(password=SecretSource(env=name))
+
+
+A = _auth()
+LOGIN = _auth(Mechanism.LOGIN)
+CRAM = _auth(Mechanism.CRAM_MD5)
+XOAUTH2 = _auth(Mechanism.XOAUTH2)
+# Everything that a session can have: hold, EHLO, AUTH, MAIL, RCPT.
+ALL = replace(A, name="all", hold=0.4, mail=R.mail)
+
+
+def _expecting(module: Module, expect: Expect) -> Module:
+    return replace(module, expect=expect)
+
+
+def _replies(module: Module, **codes: int) -> Module:
+    """Expect one code of each of these phases."""
+    wanted = ((_PHASES[phase], frozenset({code})) for phase, code in codes.items())
+    return _expecting(module, Expect(reply=tuple(wanted)))
+
+
+def _to(recipient: str, sender: str = "") -> Module:
+    return replace(R, mail=Mail(sender=sender, recipient=recipient))
 
 
 def _limits(module: Module, deadline: float = 12.0, **limits: float) -> Module:
@@ -125,6 +223,7 @@ def _row(  # noqa: PLR0913 -- the columns of the table
     at_least: tuple[str, float] | None = None,
     within: float | None = None,
     first_byte_within: float | None = None,
+    answered: str = "",
 ) -> Scenario:
     code, closes, *failure = end.split()
     return Scenario(
@@ -143,6 +242,7 @@ def _row(  # noqa: PLR0913 -- the columns of the table
         at_least=at_least and (_PHASES[at_least[0]], at_least[1]),
         within=within,
         first_byte_within=first_byte_within,
+        answered=_answered(*answered.split()) if answered else None,
     )
 
 
@@ -155,6 +255,10 @@ _UNSOLICITED = {what.value: what for what in Unsolicited}
 
 def _failure(phase: str, reason: str) -> Failure:
     return Failure(_PHASES[phase], _REASONS[reason])
+
+
+def _answered(phase: str, code: str, status: str | None = None) -> Answered:
+    return Answered(_PHASES[phase], int(code), status)
 
 
 def _greets(
@@ -196,6 +300,104 @@ def _is_literal(argument: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _b64(octets: bytes) -> bytes:
+    return base64.b64encode(octets)
+
+
+def _plain(password: str) -> bytes:
+    return _b64(b"\0probe\0" + password.encode())
+
+
+def _cram(challenge: bytes) -> bytes:
+    digest = hmac.new(PASSWORD.encode(), challenge, "md5").hexdigest()
+    return _b64(b"probe " + digest.encode())
+
+
+def _offering(*keywords: bytes) -> Script:
+    lines = b"".join(b"250-%s\r\n" % keyword for keyword in keywords)
+    return script(EHLO, b"250-mx.test\r\n" + lines + b"250 8BITMIME\r\n")
+
+
+EHA = _offering(b"SIZE 1000", b"AUTH PLAIN LOGIN")
+AUTH_PLAIN = Command(b"AUTH PLAIN")
+AUTH = Command(b"AUTH PLAIN " + _plain(PASSWORD))
+CANCEL = script(Command(b"*"), b"501 5.7.0 cancelled\r\n")
+YES = b"235 2.7.0 ok\r\n"
+NO = b"535 5.7.8 bad\r\n"
+GO_ON = b"334 \r\n"
+
+MAIL = Command(b"MAIL FROM:<>")
+RCPT = Command(b"RCPT TO:<probe@mx.test>")
+OK = b"250 2.1.0 ok\r\n"
+
+# LOGIN is only what servers do; these are the prompts that most of them have.
+EH_LOGIN = script(_offering(b"AUTH LOGIN"), Command(b"AUTH LOGIN"))
+USERNAME_PROMPT = b"334 VXNlcm5hbWU6\r\n"
+PASSWORD_PROMPT = b"334 UGFzc3dvcmQ6\r\n"
+USERNAME = Response(_b64(b"probe"))
+PASSWORD_LINE = Response(_b64(PASSWORD.encode()))
+
+EH_CRAM = script(_offering(b"AUTH CRAM-MD5"), Command(b"AUTH CRAM-MD5"))
+CHALLENGE = b"<4711.1700000000@mx.test>"
+# RFC 2195 section 2
+RFC_2195 = _auth(
+    Mechanism.CRAM_MD5, "tim", SecretSource(env="SCENARIO_RFC_2195_PASSWORD")
+)
+RFC_2195_CHALLENGE = b"334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+\r\n"
+RFC_2195_RESPONSE = Response(b"dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw")
+
+_BEARER = _b64(b"user=probe\x01auth=Bearer " + PASSWORD.encode() + b"\x01\x01")
+EH_XOAUTH2 = _offering(b"AUTH XOAUTH2")
+BEARER = Command(b"AUTH XOAUTH2 " + _BEARER)
+OAUTH_ERROR = b"334 " + _b64(b'{"status":"401","schemes":"bearer"}') + b"\r\n"
+NOTHING = Response(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """One way in which the reply to a command can fail a phase."""
+
+    reason: str
+    said: Script
+    close: str
+    unsolicited: str = ""
+    deadline: float = 12.0
+
+
+def _every_end(
+    id: str,  # noqa: A002 -- the column's name
+    module: Module,
+    before: Script,
+    phase: str,
+    good: bytes,
+) -> Iterator[Scenario]:
+    """Make a row of each reason that the reply to a command may have."""
+    ends = (
+        _End("timeout", (HOLD,), "aborted"),
+        _End("deadline", (HOLD,), "aborted", deadline=1.0),
+        _End("eof", (FIN,), "fin_without_221"),
+        _End("reset", (RST,), "reset_without_221"),
+        _End("protocol_error", script(b"hello\r\n", HOLD), "aborted"),
+        _End("reply_too_long", script(good[:3] + b" " + b"A" * 32768, HOLD), "aborted"),
+        _End("unsolicited_reply", script(good + good, HOLD), "aborted", "other"),
+        _End("unsolicited_221", script(BYE, FIN), "unsolicited_221", "221"),
+        _End("unavailable", script(b"421 4.3.2 later\r\n", FIN), "code_421"),
+        _End("deferred", script(b"454 4.7.0 later\r\n", QUI), "clean"),
+        _End("rejected", script(b"554 5.7.0 no\r\n", QUI), "clean"),
+        _End("unexpected_code", script(b"354 go ahead\r\n", QUI), "clean"),
+    )
+    for end in ends:
+        yield _row(
+            f"{id}-{end.reason}",
+            _REASONS[end.reason].meaning,
+            _limits(module, deadline=end.deadline),
+            (before, end.said),
+            f"220 {end.close} {phase} {end.reason}",
+            unsolicited=end.unsolicited,
+            within=end.deadline + 0.5 if end.reason == "deadline" else 2.5,
+        )
 
 
 # A table is read by rows: one call each, not one argument to a line.
@@ -354,6 +556,10 @@ EHLO_REPLIES = (
         (b"220 mx LMTP\r\n", EHLO, b"500 5.5.1 LHLO expected\r\n",
          HELO, b"500 5.5.1 LHLO expected\r\n", QUI),
         "220 clean ehlo rejected", quirks="ehlo_fallback"),
+    _row("E25", "LMTP", L,
+        (b"220 mx LMTP\r\n", LHLO, b"250-mx.test\r\n250 PIPELINING\r\n", QUI)),
+    _row("E26", "LMTP has no HELO to fall back to", L,
+        (GRT, LHLO, b"500 unknown\r\n", QUI), "220 clean ehlo rejected"),
     _row("E29", "late, in time", E, (GRT, EHLO, Silence(1.2), b"250 mx.test\r\n", QUI),
         at_least=("ehlo", 1.15)),
 )
@@ -405,6 +611,8 @@ ADDRESSES = (
     _row("N23", "a listener that expects a PROXY header", G,
         (Silence(1.0), b"421 4.3.0 mx.test Server local error\r\n", FIN),
         "421 code_421 greeting unavailable"),
+    _row("N24", "a PROXY header is the one thing allowed before the greeting",
+        replace(G, proxy_protocol=ProxyProtocol.V1), (ProxyHeader(1), GRT, QUI)),
 )
 
 OTHER_SERVICES = (
@@ -424,6 +632,66 @@ OTHER_SERVICES = (
         "220 clean ehlo rejected", quirks="ehlo_fallback"),
     _row("W10", "chargen", G, (Flood(_CHARGEN), HOLD),
         "0 aborted greeting protocol_error", within=1.0),
+)
+
+AUTHENTICATION = (
+    _row("A01", "PLAIN", A, (GRT, EHA, AUTH, YES, QUI), answered="auth 235 2.7.0"),
+    _row("A02", "rejected; exactly one attempt", A, (GRT, EHA, AUTH, NO, QUI),
+        "220 clean auth rejected", answered="auth 535 5.7.8"),
+    _row("A04", "AUTH is not offered", A, (GRT, EHL, QUI),
+        "220 clean auth not_offered"),
+    _row("A05", "other mechanisms are offered", A,
+        (GRT, _offering(b"AUTH CRAM-MD5"), QUI), "220 clean auth not_offered"),
+    _row("A07", "PLAIN without initial response", _auth(initial_response=False),
+        (GRT, EHA, AUTH_PLAIN, GO_ON, Response(_plain(PASSWORD)), YES, QUI)),
+    _row("A09", "asks on behind the initial response; cancelled before QUIT", A,
+        (GRT, EHA, AUTH, GO_ON, CANCEL, QUI), "220 clean auth unexpected_code"),
+    _row("A10", "LOGIN", LOGIN,
+        (GRT, EH_LOGIN, USERNAME_PROMPT, USERNAME, PASSWORD_PROMPT, PASSWORD_LINE, YES,
+         QUI)),
+    _row("A12", "504", A, (GRT, EHA, AUTH, b"504 5.5.4 mech\r\n", QUI),
+        "220 clean auth rejected", answered="auth 504 5.5.4"),
+    _row("A14", "421 and close", A,
+        (GRT, EHA, AUTH, b"421 4.7.0 too many errors\r\n", FIN),
+        "220 code_421 auth unavailable"),
+    _row("A15", "closes at AUTH", A, (GRT, EHA, AUTH, FIN),
+        "220 fin_without_221 auth eof"),
+    _row("A17", "no secret goes over the wire in the clear unless allowed",
+        _auth(allow_plaintext=False), (GRT, EHA, QUI), "220 clean auth tls_required"),
+    _row("A18", "multi-line 235", A,
+        (GRT, EHA, AUTH, b"235-2.7.0 ok\r\n235 2.7.0 done\r\n", QUI),
+        answered="auth 235 2.7.0"),
+    _row("A21", "432", A, (GRT, EHA, AUTH, b"432 4.7.12 transition\r\n", QUI),
+        "220 clean auth deferred", answered="auth 432 4.7.12"),
+)
+
+ENVELOPE = (
+    _row("R01", "MAIL and RCPT are offered, and never DATA", R,
+        (GRT, EHL, MAIL, OK, RCPT, OK, QUI), answered="mail 250 2.1.0"),
+    _row("R03", "no such user", R,
+        (GRT, EHL, MAIL, OK, RCPT, b"550 5.1.1 no such user\r\n", QUI),
+        "220 clean rcpt rejected", answered="rcpt 550 5.1.1"),
+    _row("R04", "greylisted", R,
+        (GRT, EHL, MAIL, OK, RCPT, b"450 4.2.0 greylisted\r\n", QUI),
+        "220 clean rcpt deferred", answered="rcpt 450 4.2.0"),
+    _row("R05", "a relay that must refuse, and does", _replies(R, rcpt=554),
+        (GRT, EHL, MAIL, OK, RCPT, b"554 5.7.1 relay denied\r\n", QUI),
+        answered="rcpt 554 5.7.1"),
+    _row("R06", "a relay that must refuse, and relays", _replies(R, rcpt=554),
+        (GRT, EHL, MAIL, OK, RCPT, OK, QUI), "220 clean rcpt unexpected_code"),
+    _row("R07", "wants TLS first; no RCPT after a refused MAIL", R,
+        (GRT, EHL, MAIL, b"530 5.7.0 Must issue a STARTTLS command first\r\n", QUI),
+        "220 clean mail rejected", answered="mail 530 5.7.0"),
+    _row("R11", "421 and close", R,
+        (GRT, EHL, MAIL, OK, RCPT, b"421 4.7.0 bye\r\n", FIN),
+        "220 code_421 rcpt unavailable"),
+    _row("R12", "RCPT is never answered", R, (GRT, EHL, MAIL, OK, RCPT, HOLD),
+        "220 aborted rcpt timeout", within=2.5),
+    _row("R13", "a refusal without enhanced status code", R,
+        (GRT, EHL, MAIL, OK, RCPT, b"550 no code\r\n", QUI),
+        "220 clean rcpt rejected", answered="rcpt 550"),
+    _row("R15", "a mailbox that is not ASCII, and SMTPUTF8 is not offered",
+        _to("pr\u00f6be@mx.test"), (GRT, EHL, QUI), "220 clean mail not_offered"),
 )
 
 # Rows of our own, for rules that no case of SMTP.md section 6 describes.
@@ -607,6 +875,427 @@ MORE_GOODBYES = (
         "220 malformed quit protocol_error"),
 )
 
+MORE_AUTHENTICATION = (
+    _row("X100", "credentials in the clear are refused before the offer is looked at",
+        _auth(allow_plaintext=False), (GRT, EHL, QUI), "220 clean auth tls_required"),
+    _row("X101", "CRAM-MD5 shows no password, and is refused in the clear all the same",
+        _auth(Mechanism.CRAM_MD5, allow_plaintext=False),
+        (GRT, _offering(b"AUTH CRAM-MD5"), QUI), "220 clean auth tls_required"),
+    _row("X102", "a server that knows HELO only offers no mechanism", A,
+        (GRT, EHLO, b"500 what\r\n", HELO, b"250-mx.test\r\n250 AUTH PLAIN\r\n", QUI),
+        "220 clean auth not_offered", quirks="ehlo_fallback"),
+    _row("X103", "AUTH= of old servers counts", A,
+        (GRT, _offering(b"AUTH=PLAIN LOGIN"), AUTH, YES, QUI), quirks="auth_oldstyle"),
+    _row("X104", "keywords and mechanisms in lower case", A,
+        (GRT, _offering(b"auth login plain"), AUTH, YES, QUI)),
+    _row("X105", "the mechanism stands behind 300 keywords", A,
+        (GRT, EHLO,
+         b"250-mx.test\r\n" + _MANY_KEYWORDS + b"250 AUTH PLAIN\r\n", AUTH, YES, QUI)),
+    _row("X106", "AUTH without a mechanism", A, (GRT, _offering(b"AUTH"), QUI),
+        "220 clean auth not_offered"),
+    _row("X107", "the first line is the domain and offers nothing", A,
+        (GRT, EHLO, b"250 AUTH PLAIN\r\n", QUI), "220 clean auth not_offered"),
+    _row("X110", "the longest initial response that a command line has room for",
+        _env("SCENARIO_FITTING_PASSWORD"),
+        (GRT, EHA, Command(b"AUTH PLAIN " + _plain("F" * 365)), YES, QUI)),
+    _row("X111", "past it the response waits for the 334 (RFC 4954 section 4)",
+        _env("SCENARIO_LONG_PASSWORD"),
+        (GRT, EHA, AUTH_PLAIN, GO_ON, Response(_plain("G" * 366)), YES, QUI)),
+    _row("X112", "the longest secret", _env("SCENARIO_LONGEST_PASSWORD"),
+        (GRT, EHA, AUTH_PLAIN, GO_ON, Response(_plain("H" * 4096)), YES, QUI)),
+    _row("X113", "a password that is not ASCII goes as UTF-8 (RFC 4616)",
+        _env("SCENARIO_UTF8_PASSWORD"),
+        (GRT, EHA, Command(b"AUTH PLAIN " + _plain("s\u00e9same-4712")), YES, QUI)),
+    _row("X114", "a password from a file",
+        _auth(password=SecretSource(file="password")),
+        (GRT, EHA, AUTH, YES, QUI)),
+    _row("X115", "the line end behind it is none of its octets",
+        _auth(password=SecretSource(file="password-line")),
+        (GRT, EHA, AUTH, YES, QUI)),
+    _row("X116", "nor is CRLF", _auth(password=SecretSource(file="password-crlf")),
+        (GRT, EHA, AUTH, YES, QUI)),
+    _row("X117", "a variable that is not set; nobody is bothered with it",
+        _env("SCENARIO_UNSET_PASSWORD"), (), "0 none connect local_error",
+        port=Port.CLOSED, within=1.0),
+    _row("X118", "a file that is not there",
+        _auth(password=SecretSource(file="no-such-file")), (),
+        "0 none connect local_error", port=Port.CLOSED, within=1.0),
+    _row("X119", "a file that holds nothing",
+        _auth(password=SecretSource(file="empty")), (),
+        "0 none connect local_error", port=Port.CLOSED, within=1.0),
+    _row("X120", "250 is no answer to AUTH (J7)", A, (GRT, EHA, AUTH, OK, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X121", "421, and QUIT is answered", A,
+        (GRT, EHA, AUTH, b"421 4.7.0 too many errors\r\n", QUI),
+        "220 clean auth unavailable"),
+    _row("X122", "454", A, (GRT, EHA, AUTH, b"454 4.7.0 temporary\r\n", QUI),
+        "220 clean auth deferred", answered="auth 454 4.7.0"),
+    _row("X123", "534, and no other mechanism is tried", A,
+        (GRT, EHA, AUTH, b"534 5.7.9 too weak\r\n", QUI), "220 clean auth rejected",
+        answered="auth 534 5.7.9"),
+    _row("X124", "the password comes back in the refusal", A,
+        (GRT, EHA, AUTH, b"535 5.7.8 " + PASSWORD.encode() + b" is wrong\r\n", QUI),
+        "220 clean auth rejected"),
+    _row("X125", "the credentials come back as they were sent", A,
+        (GRT, EHA, AUTH, b"535-5.7.8 " + _plain(PASSWORD) + b"\r\n535 5.7.8 "
+         + _b64(PASSWORD.encode()) + b"\r\n", QUI),
+        "220 clean auth rejected"),
+    _row("X126", "the password comes back in the refusal of another command",
+        replace(A, mail=R.mail),
+        (GRT, EHA, AUTH, YES, MAIL, b"550 " + PASSWORD.encode() + b"\r\n", QUI),
+        "220 clean mail rejected"),
+    _row("X127", "the password comes back in what is no reply", A,
+        (GRT, EHA, AUTH, PASSWORD.encode() + b"\r\n", HOLD),
+        "220 aborted auth protocol_error"),
+    _row("X128", "the password comes back behind the reply", A,
+        (GRT, EHA, AUTH, YES + PASSWORD.encode() + b"\r\n", HOLD),
+        "220 aborted auth unsolicited_reply", unsolicited="other"),
+    _row("X129", "a password that is not ASCII comes back",
+        _env("SCENARIO_UTF8_PASSWORD"),
+        (GRT, EHA, Command(b"AUTH PLAIN " + _plain("s\u00e9same-4712")),
+         "535 5.7.8 s\u00e9same-4712\r\n".encode(), QUI),
+        "220 clean auth rejected", quirks="eight_bit"),
+    _row("X130", "an empty challenge without its space", _auth(initial_response=False),
+        (GRT, EHA, AUTH_PLAIN, b"334\r\n", Response(_plain(PASSWORD)), YES, QUI),
+        quirks="no_text"),
+    _row("X131", "a challenge that is not base64 gets no secret",
+        _auth(initial_response=False),
+        (GRT, EHA, AUTH_PLAIN, b"334 go ahead!\r\n", CANCEL, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X132", "asks on behind the response", _auth(initial_response=False),
+        (GRT, EHA, AUTH_PLAIN, GO_ON, Response(_plain(PASSWORD)), GO_ON, CANCEL, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X133", "two challenges at once get no secret", _auth(initial_response=False),
+        (GRT, EHA, AUTH_PLAIN, GO_ON + GO_ON, HOLD),
+        "220 aborted auth unsolicited_reply", unsolicited="other"),
+    _row("X134", "refused before a secret was sent", _auth(initial_response=False),
+        (GRT, EHA, AUTH_PLAIN, b"504 5.5.4 mech\r\n", QUI), "220 clean auth rejected"),
+    _row("X135", "closes where the response would be due",
+        _auth(initial_response=False), (GRT, EHA, AUTH_PLAIN, FIN),
+        "220 fin_without_221 auth eof"),
+    _row("X136", "the response is never answered", _auth(initial_response=False),
+        (GRT, EHA, AUTH_PLAIN, GO_ON, Response(_plain(PASSWORD)), HOLD),
+        "220 aborted auth timeout", within=2.5),
+    _row("X137", "each 334 is in time, the phase is not (one limit for all of AUTH)",
+        LOGIN,
+        (GRT, EH_LOGIN, Silence(1.2), USERNAME_PROMPT, USERNAME, HOLD),
+        "220 aborted auth timeout", at_least=("auth", 1.95), within=2.5),
+    _row("X138", "235 answers the cancellation; AUTH stays failed", A,
+        (GRT, EHA, AUTH, GO_ON, Command(b"*"), YES, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X140", "LOGIN: a prompt that is not base64", LOGIN,
+        (GRT, EH_LOGIN, b"334 Username:\r\n", CANCEL, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X141", "LOGIN: other prompts mean the same", LOGIN,
+        (GRT, EH_LOGIN, b"334 " + _b64(b"User Name\0") + b"\r\n", USERNAME,
+         b"334 " + _b64(b"Password\0") + b"\r\n", PASSWORD_LINE, YES, QUI)),
+    _row("X142", "LOGIN: refused at the user name, and the password stays here", LOGIN,
+        (GRT, EH_LOGIN, USERNAME_PROMPT, USERNAME, NO, QUI), "220 clean auth rejected"),
+    _row("X143", "LOGIN: refused at the password", LOGIN,
+        (GRT, EH_LOGIN, USERNAME_PROMPT, USERNAME, PASSWORD_PROMPT, PASSWORD_LINE, NO,
+         QUI), "220 clean auth rejected"),
+    _row("X144", "LOGIN: a third prompt", LOGIN,
+        (GRT, EH_LOGIN, USERNAME_PROMPT, USERNAME, PASSWORD_PROMPT, PASSWORD_LINE,
+         PASSWORD_PROMPT, CANCEL, QUI), "220 clean auth unexpected_code"),
+    _row("X145", "LOGIN: not offered", LOGIN, (GRT, _offering(b"AUTH PLAIN"), QUI),
+        "220 clean auth not_offered"),
+    _row("X150", "CRAM-MD5, by the RFC's own example", RFC_2195,
+        (GRT, EH_CRAM, RFC_2195_CHALLENGE, RFC_2195_RESPONSE, YES, QUI)),
+    _row("X151", "CRAM-MD5", CRAM,
+        (GRT, EH_CRAM, b"334 " + _b64(CHALLENGE) + b"\r\n", Response(_cram(CHALLENGE)),
+         YES, QUI)),
+    _row("X152", "CRAM-MD5: rejected", CRAM,
+        (GRT, EH_CRAM, b"334 " + _b64(CHALLENGE) + b"\r\n", Response(_cram(CHALLENGE)),
+         NO, QUI), "220 clean auth rejected"),
+    _row("X153", "CRAM-MD5: a challenge that is not base64", CRAM,
+        (GRT, EH_CRAM, b"334 " + CHALLENGE + b"\r\n", CANCEL, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X154", "CRAM-MD5: a second challenge", CRAM,
+        (GRT, EH_CRAM, b"334 " + _b64(CHALLENGE) + b"\r\n", Response(_cram(CHALLENGE)),
+         b"334 " + _b64(CHALLENGE) + b"\r\n", CANCEL, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X160", "XOAUTH2", XOAUTH2, (GRT, EH_XOAUTH2, BEARER, YES, QUI)),
+    _row("X161", "XOAUTH2: the error in JSON is acknowledged, the code decides",
+        XOAUTH2, (GRT, EH_XOAUTH2, BEARER, OAUTH_ERROR, NOTHING, NO, QUI),
+        "220 clean auth rejected", answered="auth 535 5.7.8"),
+    _row("X162", "XOAUTH2: and that may be a temporary one", XOAUTH2,
+        (GRT, EH_XOAUTH2, BEARER, OAUTH_ERROR, NOTHING, b"454 4.7.0 later\r\n", QUI),
+        "220 clean auth deferred"),
+    _row("X163", "XOAUTH2: asks on behind the acknowledgement", XOAUTH2,
+        (GRT, EH_XOAUTH2, BEARER, OAUTH_ERROR, NOTHING, OAUTH_ERROR, CANCEL, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X164", "XOAUTH2: an error that is not base64", XOAUTH2,
+        (GRT, EH_XOAUTH2, BEARER, b'334 {"status":"401"}\r\n', CANCEL, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X165", "XOAUTH2 without initial response",
+        _auth(Mechanism.XOAUTH2, initial_response=False),
+        (GRT, EH_XOAUTH2, Command(b"AUTH XOAUTH2"), GO_ON, Response(_BEARER), YES,
+         QUI)),
+    _row("X166", "XOAUTH2: rejected at once", XOAUTH2,
+        (GRT, EH_XOAUTH2, BEARER, NO, QUI), "220 clean auth rejected"),
+    *_every_end("X170", A, script(GRT, EHA, AUTH), "auth", YES),
+)
+
+MORE_ENVELOPES = (
+    _row("X200", "251 to RCPT (J30)", R,
+        (GRT, EHL, MAIL, OK, RCPT, b"251 2.1.5 will forward\r\n", QUI)),
+    _row("X201", "252 to RCPT (J30)", R,
+        (GRT, EHL, MAIL, OK, RCPT, b"252 cannot say\r\n", QUI)),
+    _row("X202", "a sender with a name",
+        _to("probe@mx.test", "watch@probe.example.com"),
+        (GRT, EHL, Command(b"MAIL FROM:<watch@probe.example.com>"), OK, RCPT, OK, QUI)),
+    _row("X203", "421 to MAIL, and QUIT is answered", R,
+        (GRT, EHL, MAIL, b"421 4.3.2 later\r\n", QUI), "220 clean mail unavailable"),
+    _row("X204", "after HELO too", R,
+        (GRT, EHLO, b"500 what\r\n", HELO, b"250 mx.test\r\n", MAIL, OK, RCPT, OK,
+         QUI), quirks="ehlo_fallback"),
+    _row("X205", "an enhanced status code of another class is none (RFC 2034)", R,
+        (GRT, EHL, MAIL, OK, RCPT, b"550 4.2.0 which\r\n", QUI),
+        "220 clean rcpt rejected", answered="rcpt 550"),
+    _row("X206", "multi-line answers", R,
+        (GRT, EHL, MAIL, b"250-2.1.0 a\r\n250 2.1.0 b\r\n", RCPT,
+         b"250-2.1.5 a\r\n250 2.1.5 b\r\n", QUI), answered="rcpt 250 2.1.5"),
+    _row("X210", "SMTPUTF8 is asked for where the recipient needs it",
+        _to("pr\u00f6be@mx.test"),
+        (GRT, _offering(b"SMTPUTF8"), Command(b"MAIL FROM:<> SMTPUTF8"), OK,
+         Command("RCPT TO:<pr\u00f6be@mx.test>".encode()), OK, QUI)),
+    _row("X211", "and where the sender does",
+        _to("probe@mx.test", "w\u00e4che@mx.test"),
+        (GRT, _offering(b"SMTPUTF8"),
+         Command("MAIL FROM:<w\u00e4che@mx.test> SMTPUTF8".encode()), OK, RCPT, OK,
+         QUI)),
+    _row("X212", "and nowhere else", R,
+        (GRT, _offering(b"SMTPUTF8"), MAIL, OK, RCPT, OK, QUI)),
+    _row("X213", "SMTPUTF8 stands behind 300 keywords", _to("pr\u00f6be@mx.test"),
+        (GRT, EHLO, b"250-mx.test\r\n" + _MANY_KEYWORDS + b"250 SMTPUTF8\r\n",
+         Command(b"MAIL FROM:<> SMTPUTF8"), OK,
+         Command("RCPT TO:<pr\u00f6be@mx.test>".encode()), OK, QUI)),
+    _row("X214", "a sender that is not ASCII, and SMTPUTF8 is not offered",
+        _to("probe@mx.test", "w\u00e4che@mx.test"), (GRT, EHL, QUI),
+        "220 clean mail not_offered"),
+    _row("X220", "a session with everything", ALL,
+        (GRT, Silence(0.3), EHA, AUTH, YES, MAIL, OK, RCPT, OK, QUI),
+        at_least=("hold", 0.38)),
+    _row("X221", "the hold comes ahead of EHLO and AUTH", replace(A, hold=0.8),
+        (GRT, Silence(0.6), EHA, AUTH, YES, QUI), at_least=("hold", 0.78)),
+    _row("X222", "421 in the hold, and no secret is sent", ALL,
+        (GRT, Silence(0.1), b"421 4.4.2 mx.test idle\r\n", QUI),
+        "220 clean hold unavailable", unsolicited="421"),
+    _row("X223", "no MAIL after a failed AUTH", replace(A, mail=R.mail),
+        (GRT, EHA, AUTH, NO, QUI), "220 clean auth rejected"),
+    _row("X224", "nor without the offer to authenticate", replace(A, mail=R.mail),
+        (GRT, EHL, QUI), "220 clean auth not_offered"),
+    _row("X225", "nor where credentials would go in the clear",
+        replace(_auth(allow_plaintext=False), mail=R.mail), (GRT, EHA, QUI),
+        "220 clean auth tls_required"),
+    _row("X226", "and none after a refused EHLO", ALL,
+        (GRT, Silence(0.3), EHLO, b"550 no\r\n", HELO, b"550 no\r\n", QUI),
+        "220 clean ehlo rejected", quirks="ehlo_fallback"),
+    *_every_end("X230", R, script(GRT, EHL, MAIL), "mail", OK),
+    *_every_end("X240", R, script(GRT, EHL, MAIL, OK, RCPT), "rcpt", OK),
+)
+
+EXPECTATIONS = (
+    _row("X300", "a greeting that the module expects",
+        _expecting(E, Expect(greeting=frozenset({250}))),
+        (b"250 mx.test\r\n", EHL, QUI), "250 clean"),
+    _row("X301", "one of several",
+        _expecting(E, Expect(greeting=frozenset({220, 554}))), (GRT, EHL, QUI)),
+    _row("X302", "a null service must refuse (J18); it is not asked on",
+        _expecting(replace(ALL, hold=3.0), Expect(greeting=frozenset({554}))),
+        (b"554 mx.test no SMTP service here\r\n", QUI), "554 clean", within=1.0),
+    _row("X303", "a null service that does not refuse",
+        _expecting(E, Expect(greeting=frozenset({554}))), (GRT, QUI),
+        "220 clean greeting unexpected_code"),
+    _row("X304", "521 where 554 is expected is a rejection",
+        _expecting(E, Expect(greeting=frozenset({554}))), (b"521 mx.test\r\n", QUI),
+        "521 clean greeting rejected"),
+    _row("X305", "an expected refusal still owes its 221",
+        _expecting(E, Expect(greeting=frozenset({554}))),
+        (b"554 mx.test\r\n", QUIT, FIN), "554 fin_without_221 quit eof"),
+    _row("X306", "octets behind an expected refusal",
+        _expecting(E, Expect(greeting=frozenset({554}))),
+        (b"554 mx.test\r\n554 mx.test\r\n", HOLD),
+        "554 aborted greeting unsolicited_reply", unsolicited="other"),
+    _row("X310", "the banner matches", _expecting(E, Expect(banner=r"^mx\.test ")),
+        (GRT, EHL, QUI)),
+    _row("X311", "it matches anywhere", _expecting(G, Expect(banner="ready")),
+        (GRT, QUI)),
+    _row("X312", "it matches in any line",
+        _expecting(G, Expect(banner=r"(?m)^three$")),
+        (b"220-mx.test one\r\n220-two\r\n220 three\r\n", QUI)),
+    _row("X313", "it does not match; nothing is asked on",
+        _expecting(replace(ALL, hold=3.0), Expect(banner=r"^mx1\.")), (GRT, QUI),
+        "220 clean greeting unexpected_text", within=1.0),
+    _row("X314", "the code is not in the text", _expecting(G, Expect(banner="220")),
+        (GRT, QUI), "220 clean greeting unexpected_text"),
+    _row("X315", "no text does not match", _expecting(G, Expect(banner="mx")),
+        (b"220\r\n", QUI), "220 clean greeting unexpected_text", quirks="no_text"),
+    _row("X316", "a refusal comes before the text", _expecting(G, Expect(banner="mx1")),
+        (b"554 mx.test\r\n", QUI), "554 clean greeting rejected"),
+    _row("X317", "a pattern that backtracks for years elsewhere",
+        _expecting(G, Expect(banner=r"^(a+)+$")),
+        (b"220 mx.test\r\n".replace(b"mx.test", b"a" * 12000 + b"!"), QUI),
+        "220 clean greeting unexpected_text", quirks="long_line greeting_no_domain",
+        within=1.0),
+    _row("X318", "text that is not ASCII can be expected",
+        _expecting(G, Expect(banner="caf\u00e9")),
+        ("220 mx.test caf\u00e9\r\n".encode(), QUI), quirks="eight_bit"),
+    _row("X319", "the text of an expected refusal counts too",
+        _expecting(E, Expect(greeting=frozenset({554}), banner="no SMTP")),
+        (b"554 mx.test go away\r\n", QUI), "554 clean greeting unexpected_text"),
+    _row("X320", "extensions that must be there",
+        _expecting(E, Expect(extensions=frozenset({"SIZE", "8BITMIME"}))),
+        (GRT, EHL, QUI)),
+    _row("X321", "in lower case",
+        _expecting(E, Expect(extensions=frozenset({"PIPELINING"}))),
+        (GRT, _offering(b"pipelining"), QUI)),
+    _row("X322", "one is not; nothing is asked on",
+        _expecting(replace(A, mail=R.mail),
+                   Expect(extensions=frozenset({"SIZE", "DSN"}))),
+        (GRT, EHA, QUI), "220 clean ehlo not_offered"),
+    _row("X323", "HELO offers none",
+        _expecting(E, Expect(extensions=frozenset({"SIZE"}))),
+        (GRT, EHLO, b"500 what\r\n", HELO, b"250-mx.test\r\n250 SIZE\r\n", QUI),
+        "220 clean ehlo not_offered", quirks="ehlo_fallback"),
+    _row("X324", "one that must be there stands behind 300 others",
+        _expecting(E, Expect(extensions=frozenset({"DSN"}))),
+        (GRT, EHLO, b"250-mx.test\r\n" + _MANY_KEYWORDS + b"250 DSN\r\n", QUI)),
+    _row("X325", "one that must be absent is",
+        _expecting(E, Expect(extensions_absent=frozenset({"VRFY"}))), (GRT, EHL, QUI)),
+    _row("X326", "one that must be absent is there; nothing is asked on",
+        _expecting(replace(A, mail=R.mail),
+                   Expect(extensions_absent=frozenset({"VRFY"}))),
+        (GRT, _offering(b"AUTH PLAIN", b"vrfy"), QUI),
+        "220 clean ehlo unexpected_extension"),
+    _row("X327", "one that must be absent stands behind 300 others",
+        _expecting(E, Expect(extensions_absent=frozenset({"VRFY"}))),
+        (GRT, EHLO, b"250-mx.test\r\n" + _MANY_KEYWORDS + b"250 VRFY\r\n", QUI),
+        "220 clean ehlo unexpected_extension"),
+    _row("X328", "one that must be absent is the domain's name",
+        _expecting(E, Expect(extensions_absent=frozenset({"VRFY"}))),
+        (GRT, EHLO, b"250-VRFY\r\n250 SIZE\r\n", QUI)),
+    _row("X330", "a login that must fail; no MAIL is tried after it",
+        _replies(replace(A, mail=R.mail), auth=535), (GRT, EHA, AUTH, NO, QUI),
+        answered="auth 535 5.7.8"),
+    _row("X331", "a login that must fail, and works",
+        _replies(replace(A, mail=R.mail), auth=535), (GRT, EHA, AUTH, YES, QUI),
+        "220 clean auth unexpected_code"),
+    _row("X332", "another rejection than the one wanted", _replies(A, auth=535),
+        (GRT, EHA, AUTH, b"534 5.7.9 too weak\r\n", QUI), "220 clean auth rejected"),
+    _row("X333", "a deferral where a rejection is wanted", _replies(A, auth=535),
+        (GRT, EHA, AUTH, b"454 4.7.0 later\r\n", QUI), "220 clean auth deferred"),
+    _row("X334", "a wanted rejection in the middle of LOGIN", _replies(LOGIN, auth=535),
+        (GRT, EH_LOGIN, USERNAME_PROMPT, USERNAME, NO, QUI)),
+    _row("X335", "a wanted rejection of a token; the error is acknowledged",
+        _replies(XOAUTH2, auth=535),
+        (GRT, EH_XOAUTH2, BEARER, OAUTH_ERROR, NOTHING, NO, QUI)),
+    _row("X336", "a 334 that no mechanism expects stays one", _replies(A, auth=535),
+        (GRT, EHA, AUTH, GO_ON, CANCEL, QUI), "220 clean auth unexpected_code"),
+    _row("X337", "octets behind a wanted rejection", _replies(A, auth=535),
+        (GRT, EHA, AUTH, NO + NO, HOLD), "220 aborted auth unsolicited_reply",
+        unsolicited="other"),
+    _row("X340", "a MAIL that must be refused; no RCPT is tried after it",
+        _replies(R, mail=530), (GRT, EHL, MAIL, b"530 5.7.0 log in first\r\n", QUI),
+        answered="mail 530 5.7.0"),
+    _row("X341", "a MAIL that must be refused, and is taken", _replies(R, mail=530),
+        (GRT, EHL, MAIL, OK, QUI), "220 clean mail unexpected_code"),
+    _row("X342", "another 2yz than the one wanted", _replies(R, rcpt=250),
+        (GRT, EHL, MAIL, OK, RCPT, b"251 will forward\r\n", QUI),
+        "220 clean rcpt unexpected_code"),
+    _row("X343", "the code wanted of each phase",
+        _replies(ALL, ehlo=250, auth=235, mail=250, rcpt=550),
+        (GRT, Silence(0.3), EHA, AUTH, YES, MAIL, OK, RCPT, b"550 5.1.1 no\r\n", QUI),
+        answered="rcpt 550 5.1.1"),
+    _row("X344", "a wanted deferral (greylisting that must work)",
+        _replies(R, rcpt=450),
+        (GRT, EHL, MAIL, OK, RCPT, b"450 4.2.0 greylisted\r\n", QUI)),
+    _row("X345", "a wanted refusal still owes its 221", _replies(R, rcpt=550),
+        (GRT, EHL, MAIL, OK, RCPT, b"550 5.1.1 no\r\n", QUIT, FIN),
+        "220 fin_without_221 quit eof"),
+    _row("X346", "another 2yz to EHLO than the one wanted", _replies(E, ehlo=250),
+        (GRT, EHLO, b"252 mx.test\r\n", QUI), "220 clean ehlo unexpected_code"),
+    _row("X347", "an EHLO that must be refused; HELO is not tried",
+        _replies(E, ehlo=550), (GRT, EHLO, b"550 no\r\n", QUI)),
+)
+
+OTHER_WAYS = (
+    _row("X400", "LMTP to the end", replace(L, mail=R.mail),
+        (GRT, LHLO, OFFER, MAIL, OK, RCPT, OK, QUI)),
+    _row("X401", "LMTP to the end, with AUTH", replace(A, protocol=Protocol.LMTP),
+        (GRT, LHLO, b"250-mx.test\r\n250 AUTH PLAIN\r\n", AUTH, YES, QUI)),
+    _row("X402", "LMTP by name", replace(L, ehlo_name="probe.example.com"),
+        (GRT, Command(b"LHLO probe.example.com"), OFFER, QUI)),
+    _row("X403", "LMTP: 421", L, (GRT, LHLO, b"421 4.3.2 shutting down\r\n", FIN),
+        "220 code_421 ehlo unavailable"),
+    _row("X410", "LMTP over a Unix socket has no address to name", L,
+        (GRT, Command(b"LHLO localhost"), OFFER, QUI), host=_UNIX),
+    _row("X411", "SMTP over a Unix socket", E,
+        (GRT, Command(b"EHLO localhost"), OFFER, QUI), host=_UNIX),
+    _row("X412", "HELO over a Unix socket", E,
+        (GRT, Command(b"EHLO localhost"), b"500 what\r\n", Command(b"HELO localhost"),
+         b"250 mx.test\r\n", QUI), quirks="ehlo_fallback", host=_UNIX),
+    _row("X413", "a name that the module gives, over a Unix socket",
+        replace(L, ehlo_name="probe.example.com"),
+        (GRT, Command(b"LHLO probe.example.com"), OFFER, QUI), host=_UNIX),
+    _row("X414", "a Unix socket that nobody listens on", L, (),
+        "0 none connect refused", host=_UNIX, port=Port.CLOSED, within=1.0),
+    _row("X424", "a Unix socket that is not there", L, (), "0 none connect refused",
+        host=_UNIX, port=Port.ABSENT, within=1.0),
+    _row("X425", "from an address of the other family",
+        replace(G, source_address="::1"), (), "0 none connect local_error",
+        port=Port.CLOSED, within=1.0),
+    _row("X415", "a Unix socket is silent", L, (HOLD,), "0 aborted greeting timeout",
+        host=_UNIX, within=2.5),
+    _row("X416", "a Unix socket is closed without a word", L, (Silence(0.1), FIN),
+        "0 fin_without_221 greeting eof", host=_UNIX),
+    _row("X417", "a Unix socket is closed at LHLO", L,
+        (GRT, Command(b"LHLO localhost"), FIN), "220 fin_without_221 ehlo eof",
+        host=_UNIX),
+    _row("X418", "a Unix socket stays open behind the 221", L,
+        (GRT, Command(b"LHLO localhost"), OFFER, QUIT, BYE, HOLD), "220 open_after_221",
+        strict_fails=True, host=_UNIX),
+    _row("X419", "a hold over a Unix socket", replace(L, hold=0.4),
+        (GRT, Silence(0.3), Command(b"LHLO localhost"), OFFER, QUI), host=_UNIX),
+    _row("X420", "from another address of this machine",
+        replace(E, source_address="127.0.0.2"),
+        (CameFrom("127.0.0.2"), GRT, Command(b"EHLO [127.0.0.2]"), OFFER, QUI)),
+    _row("X421", "from an address of IPv6", replace(E, source_address="::1"),
+        (CameFrom("::1"), GRT, Command(b"EHLO [IPv6:::1]"), OFFER, QUI), host="::1"),
+    _row("X422", "from an address that this machine has not",
+        replace(G, source_address="192.0.2.1"), (), "0 none connect local_error",
+        port=Port.CLOSED, within=1.0),
+    _row("X423", "to an address that no route leads to: a multicast group", G, (),
+        "0 none connect unreachable", host="224.0.0.1", port=Port.CLOSED, within=1.0),
+    _row("X430", "PROXY version 1 over IPv6",
+        replace(E, proxy_protocol=ProxyProtocol.V1), (ProxyHeader(1), GRT, EHL, QUI),
+        host="::1"),
+    _row("X431", "PROXY version 2", replace(E, proxy_protocol=ProxyProtocol.V2),
+        (ProxyHeader(2), GRT, EHL, QUI)),
+    _row("X432", "PROXY version 2 over IPv6",
+        replace(E, proxy_protocol=ProxyProtocol.V2), (ProxyHeader(2), GRT, EHL, QUI),
+        host="::1"),
+    _row("X433", "PROXY from another address of this machine",
+        replace(E, source_address="127.0.0.2", proxy_protocol=ProxyProtocol.V1),
+        (CameFrom("127.0.0.2"), ProxyHeader(1), GRT, EHL, QUI)),
+    _row("X434", "behind the header the client waits for the greeting like any other",
+        replace(ALL, proxy_protocol=ProxyProtocol.V2),
+        (ProxyHeader(2), Silence(0.5), GRT, Silence(0.3), EHA, AUTH, YES, MAIL, OK,
+         RCPT, OK, QUI), at_least=("greeting", 0.45)),
+    _row("X435", "PROXY, and no greeting",
+        replace(G, proxy_protocol=ProxyProtocol.V1), (ProxyHeader(1), HOLD),
+        "0 aborted greeting timeout", within=2.5),
+    _row("X436", "PROXY, and closed without a word",
+        replace(G, proxy_protocol=ProxyProtocol.V2),
+        (ProxyHeader(2), Silence(0.1), FIN), "0 fin_without_221 greeting eof"),
+    _row("X437", "PROXY version 1 over a Unix socket",
+        replace(L, proxy_protocol=ProxyProtocol.V1),
+        (ProxyHeader(1), GRT, Command(b"LHLO localhost"), OFFER, QUI), host=_UNIX),
+    _row("X438", "PROXY version 2 over a Unix socket",
+        replace(L, proxy_protocol=ProxyProtocol.V2),
+        (ProxyHeader(2), GRT, Command(b"LHLO localhost"), OFFER, QUI), host=_UNIX),
+)
+
 POLICIES = (
     _row("X80", "the strict policy takes a clean close", _strict(G), (GRT, QUI)),
     _row("X81", "under the strict policy the first failure still wins (J19)",
@@ -663,10 +1352,16 @@ SCENARIOS = tuple(
             *EHLO_REPLIES,
             *GOODBYE,
             *ADDRESSES,
+            *AUTHENTICATION,
+            *ENVELOPE,
             *OTHER_SERVICES,
             *MORE_GREETINGS,
             *MORE_HOLDS,
             *MORE_EHLO_REPLIES,
+            *MORE_AUTHENTICATION,
+            *MORE_ENVELOPES,
+            *EXPECTATIONS,
+            *OTHER_WAYS,
             *MORE_GOODBYES,
             *POLICIES,
         )

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 
 from exporter import __version__
 
@@ -23,6 +24,8 @@ _Arguments = Callable[[argparse.ArgumentParser], None]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code. Usage errors leave with 2 by argparse."""
+    if isinstance(sys.stdout, TextIOWrapper):  # what a server said fits no code page
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     command = importlib.import_module(f"exporter.cli.{arguments.module_of_command}")
     try:
@@ -34,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `... | head` is no error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BY_SIGNAL + signal.SIGPIPE
+    except OSError as error:  # a full disk behind standard output, no descriptors left
+        return fail(str(error))
     return code
 
 

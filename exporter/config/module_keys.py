@@ -80,7 +80,7 @@ class TimeoutKeys(Section):
     """How long each kind of waiting may take."""
 
     dns: Limit = limit(_TIMEOUTS.dns, "turning the name into addresses")
-    connect: Limit = limit(_TIMEOUTS.connect, "TCP, over all addresses tried")
+    connect: Limit = limit(_TIMEOUTS.connect, "TCP, for each address tried")
     tls: Limit = limit(_TIMEOUTS.tls, "the TLS handshake")
     greeting: Limit = limit(_TIMEOUTS.greeting, "the server's greeting (220)")
     command: Limit = limit(_TIMEOUTS.command, "the reply to a command")

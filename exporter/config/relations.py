@@ -15,6 +15,9 @@ from exporter.config.model import TargetKeys
 from exporter.config.module_keys import ModuleKeys
 from exporter.config.reader import Entry, Node
 
+# Seconds that a probe needs beside its hold: a connect, a greeting, two commands.
+_ROOM = 1.0
+
 Numbered = Iterable[tuple[int, TargetKeys]]
 
 
@@ -80,7 +83,7 @@ def check_holds(
 ) -> None:
     """Complain about each hold that no probe could see the end of."""
     for name, keys in modules.items():
-        if keys.hold >= keys.timeout and keys.hold:
+        if keys.hold and keys.hold + _ROOM > keys.timeout:
             hold, timeout = spell_duration(keys.hold), spell_duration(keys.timeout)
             module = root.entries["modules"].node.entries[name].node
             complaints.add(

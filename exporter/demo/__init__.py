@@ -6,6 +6,7 @@ and metrics. What a script plays against is any client that connects.
     script.py    the steps, as data, and the macros they are combined into
     session.py   one accepted connection: what was said, what was heard, what was wrong
     channel.py   octets to and from a socket
+    proxy.py     what a PROXY header must say
     listener.py  accepts connections and plays the script to each
     servers.py   the table of the demo's servers
 """

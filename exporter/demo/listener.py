@@ -13,10 +13,12 @@ from types import TracebackType
 from typing import Self
 
 from exporter.demo.channel import readable
+from exporter.demo.proxy import Endpoint
 from exporter.demo.script import FIN, Script
 from exporter.demo.session import Session
 
 LOOPBACK = "127.0.0.1"
+UNIX = "unix:"  # and a path, in the place of a host; the port is then 0
 # Longer than any client of ours waits; a client that never leaves is ended.
 LONGEST_SESSION = 60.0
 # A demo runs for days; the last sessions are enough to look at.
@@ -28,20 +30,27 @@ ACCEPT_PAUSE = 0.1
 class ScriptedServer:
     """Plays one script against every connection to a free port, each from its start."""
 
-    def __init__(self, script: Script, host: str = LOOPBACK) -> None:
-        """Prepare; the port opens when the server is entered."""
+    def __init__(
+        self, script: Script, host: str = LOOPBACK, *, window: int | None = None
+    ) -> None:
+        """Prepare; the port opens when the server is entered.
+
+        `window` bounds the octets that the kernel takes from a client ahead of us.
+        """
         self._script = script
         self._host = host
+        self._window = window
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.sessions: deque[Session] = deque(maxlen=KEPT_SESSIONS)
 
     async def __aenter__(self) -> Self:
         """Open a free port and begin to accept."""
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        self._listener = socket.create_server((self._host, 0), family=family)
+        self._listener, self.port = _bound(self._host, reuse=True)
+        if self._window is not None:  # ahead of listen(), or it comes too late
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._window)
+        self._listener.listen()
         self._listener.setblocking(False)
-        self.port = self._listener.getsockname()[1]
         self._accepting = asyncio.create_task(self._accept())
         return self
 
@@ -72,11 +81,12 @@ class ScriptedServer:
         while True:
             await readable(self._listener)
             try:
-                sock, _ = self._listener.accept()
+                sock, address = self._listener.accept()
             except OSError:
                 await asyncio.sleep(ACCEPT_PAUSE)
             else:
-                self._start(Session(sock))
+                tcp = self._listener.family != socket.AF_UNIX
+                self._start(Session(sock, Endpoint(*address[:2]) if tcp else None))
 
     def _start(self, session: Session) -> None:
         self.sessions.append(session)
@@ -105,7 +115,28 @@ async def play(script: Script, session: Session) -> None:
 @contextmanager
 def closed_port(host: str = LOOPBACK) -> Iterator[int]:
     """Keep a port that nobody listens on: bound, so that nobody else gets it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as bound:
-        bound.bind((host, 0))
-        yield bound.getsockname()[1]
+    bound, port = _bound(host)
+    with bound:
+        yield port
+
+
+def _bound(host: str, *, reuse: bool = False) -> tuple[socket.socket, int]:
+    """Bind to a free port, or to a Unix socket, which has port 0.
+
+    A port for `reuse` can be bound anew while its old connections are still known.
+    """
+    if host.startswith(UNIX):
+        sock = socket.socket(socket.AF_UNIX)
+        return _bound_to(host.removeprefix(UNIX), sock), 0
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
+    return _bound_to((host, 0), sock), sock.getsockname()[1]
+
+
+def _bound_to(name: str | tuple[str, int], sock: socket.socket) -> socket.socket:
+    try:
+        sock.bind(name)
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from exporter.demo.session import Session
+from exporter.demo.proxy import header
+from exporter.demo.session import MAX_RESPONSE_OCTETS, Session
 
 # A flood must outlast any client's patience, and still end.
 FLOOD_OCTETS = 64 * 1024 * 1024
@@ -200,6 +201,55 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """Await exactly this line of a SASL exchange, which may be longer than a command.
+
+    Another line is recorded as a violation and answered by FIN.
+    """
+
+    line: bytes
+
+    async def play(self, session: Session) -> None:
+        """Read one line and compare it."""
+        line = await session.command(MAX_RESPONSE_OCTETS)
+        if line is not None and line != self.line:
+            session.violate(f"{line!r} came where {self.line!r} was expected")
+            await FIN.play(session)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHeader:
+    """Await a PROXY header of this version that says the connection's real addresses.
+
+    It is the first thing on the wire, and nothing comes behind it until the greeting.
+    Another header is recorded as a violation and answered by FIN.
+    """
+
+    version: int
+
+    async def play(self, session: Session) -> None:
+        """Read as many octets as the header has and compare them."""
+        expected = header(self.version, session.ends)
+        heard = await session.header(len(expected))
+        if heard != expected:
+            session.violate(f"{heard!r} came where {expected!r} was expected")
+            await FIN.play(session)
+
+
+@dataclass(frozen=True, slots=True)
+class CameFrom:
+    """Hold the address that the client connected from against this one."""
+
+    host: str
+
+    async def play(self, session: Session) -> None:
+        """Compare, without a word to the client."""
+        seen = session.ends[0].host if session.ends else None
+        if seen != self.host:
+            session.violate(f"the client came from {seen} and not {self.host}")
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Say what a function makes of the last command line."""
 
@@ -230,6 +280,7 @@ OFFER = b"250-mx.test\r\n250-SIZE 1000\r\n250 8BITMIME\r\n"
 
 EHLO = Expect(b"EHLO", any_argument=True)
 HELO = Expect(b"HELO", any_argument=True)
+LHLO = Expect(b"LHLO", any_argument=True)
 QUIT = Expect(b"QUIT")
 
 GRT = script(GREETING)

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from enum import Enum
 
 from exporter.demo.channel import Channel, PlainChannel
+from exporter.demo.proxy import Endpoint, Ends
 
 MAX_COMMAND_OCTETS = 512  # RFC 5321 section 4.5.3.1.4
+MAX_RESPONSE_OCTETS = 12288  # of a SASL exchange (RFC 4954 section 4)
 # Floods would fill memory; what is judged and printed lies far below.
 MAX_KEPT_OCTETS = 64 * 1024
 MAX_STORY_LINES = 200
@@ -35,16 +37,23 @@ class Left(Enum):
 class Session:
     """The server's side of one connection, from accept to close."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        """Take over a connected socket, which `close` ends."""
+    def __init__(self, sock: socket.socket, client: Endpoint | None = None) -> None:
+        """Take over a connected socket, which `close` ends.
+
+        `client` is the other end's address; None on a Unix socket.
+        """
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if client:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
         self._started = asyncio.get_running_loop().time()
         self._said = bytearray()
         self._pending = bytearray()  # heard, and not yet judged as a line
         self._quit_heard = False
         self._last_event = ""
+        self.ends: Ends | None = (
+            (client, Endpoint(*sock.getsockname()[:2])) if client else None
+        )
         self.channel: Channel = PlainChannel(sock)
         self.said_octets = 0
         self.received = bytearray()
@@ -103,12 +112,22 @@ class Session:
         self.note(f"C: {how.value}")
         self.left = how
 
-    async def command(self) -> bytes | None:
-        """Await one command line, without its CRLF; None when there will be none."""
+    async def header(self, octets: int) -> bytes:
+        """Await the octets that a client says before the greeting, and none behind."""
+        while len(self._pending) < octets and not self.over:
+            self._pending += await self.hear(None)
+        heard = bytes(self._pending[:octets])
+        del self._pending[:octets]
+        if self._pending:
+            self.violate(f"{_shown(self._pending)} came before the greeting")
+        return heard
+
+    async def command(self, most: int = MAX_COMMAND_OCTETS) -> bytes | None:
+        """Await one line, without its CRLF; None when there will be none."""
         while b"\n" not in self._pending and not self.over:
             self._pending += await self.hear(None)
-            if len(self._pending) > MAX_COMMAND_OCTETS:
-                self.violate("a command line is too long")
+            if len(self._pending) > most:
+                self.violate(f"a line has more than {most} octets")
                 return None
         if b"\n" not in self._pending:
             return None

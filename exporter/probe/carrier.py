@@ -4,13 +4,16 @@ It judges nothing. Every wait has a limit that was fixed when its phase began, s
 server that drips octets cannot stretch it.
 """
 
+import asyncio
 from contextlib import suppress
+
+import structlog
 
 from exporter.outcome import CLOSING
 from exporter.probe import clock
 from exporter.probe.clock import Tick
 from exporter.probe.connection import Connection, Limit
-from exporter.probe.timeline import Span, Timeline
+from exporter.probe.timeline import KEPT_OCTETS, Span, Timeline
 from exporter.smtp.command import QUIT
 from exporter.smtp.dialogue import Dialogue
 from exporter.smtp.exchange import Findings, Heard, Interrupted, Step
@@ -18,6 +21,8 @@ from exporter.smtp.goodbye import TcpEnd
 from exporter.smtp.reply import Reply, ReplyError, ReplyReader
 from exporter.targets import Timeouts
 from exporter.vocabulary import Phase, Quirk, Reason
+
+_log = structlog.get_logger(__name__)
 
 _GONE = frozenset({Reason.EOF, Reason.RESET})
 _END_IN_WORDS = {
@@ -43,6 +48,7 @@ class Carrier:
         self._deadline = deadline
         self._timeline = timeline
         self._limits: dict[Phase, Limit] = {}
+        self._greeted = False
 
     async def carry(self, dialogue: Dialogue) -> Findings:
         """Walk the dialogue to its end and give its findings."""
@@ -52,6 +58,8 @@ class Carrier:
                 try:
                     heard = await self._take(step)
                 except Interrupted as interrupted:
+                    if interrupted.reason is Reason.INTERNAL_ERROR:
+                        _log.error("probe crashed", exc_info=interrupted)
                     self._timeline.note(interrupted.reason.meaning)
                     step = dialogue.throw(interrupted)
                 else:
@@ -59,6 +67,9 @@ class Carrier:
         except StopIteration as stop:
             findings: Findings = stop.value
             return findings
+        except asyncio.CancelledError:  # we stop: no reason to hang up on the server
+            self.leave()
+            raise
 
     async def goodbye(self, findings: Findings) -> TcpEnd | None:
         """See the session out: to the end of TCP after a 221, with a QUIT otherwise.
@@ -70,10 +81,15 @@ class Carrier:
         if findings.quit_code == CLOSING:
             return await self._await_close(findings)
         reason = findings.failure.reason if findings.failure else Reason.NONE
-        if findings.greeted and not findings.quit_begun and reason not in _GONE:
+        if reason not in _GONE:
+            self.leave()
+        return None
+
+    def leave(self) -> None:
+        """Write a QUIT without waiting, if there was a greeting and no QUIT yet."""
+        if self._greeted and not self._timeline.quit_sent:
             with suppress(Interrupted):
                 self._timeline.sent(QUIT, self._connection.send(QUIT))
-        return None
 
     async def _await_close(self, findings: Findings) -> TcpEnd:
         with self._timeline.phase(Phase.CLOSE) as span:
@@ -116,15 +132,17 @@ class Carrier:
                 octets, at = await self._connection.receive(limit)
                 if greeting and not raw:
                     self._timeline.first_byte = clock.elapsed(span.start, at)
-                raw += octets
+                raw += octets[: KEPT_OCTETS - len(raw)]
                 reader.feed(octets)
                 reply = reader.next()
         except ReplyError as error:
             raise Interrupted(error.reason) from error
         finally:
             self._timeline.heard(bytes(raw), at)
-        span.complete(at, reply)
-        return Heard(reply, reader.rest + self._more_said(at))
+        surplus = reader.rest + self._more_said(at)
+        span.complete(self._connection.arrived(at), reply)
+        self._greeted = True
+        return Heard(reply, surplus)
 
     async def _idle(self, seconds: float, span: Span) -> Heard:
         """Sit silent; what is said meanwhile is read to the end of one reply."""
@@ -143,8 +161,8 @@ class Carrier:
             elif not raw:
                 raise
         finally:
-            self._timeline.heard(bytes(raw), at)
-        return Heard(None, bytes(raw))
+            self._timeline.heard(bytes(raw[:KEPT_OCTETS]), at)
+        return Heard(None, raw)
 
     def _more_said(self, at: Tick) -> bytes:
         octets = self._connection.surplus()

@@ -25,7 +25,9 @@ ANCILLARY_SIZE = socket.CMSG_SPACE(_TIMESPEC.size)
 
 _LINUX = sys.platform == "linux"
 _TCP_INFO_SIZE = 104
+_JIFFIES = 0.010  # two at 250 Hz, and what rounding to milliseconds adds
 _TCPI_RTT = struct.Struct("@68xI")  # microseconds, smoothed
+_TCPI_LAST_DATA_RECV = struct.Struct("@52xI")  # milliseconds ago, by the jiffy
 _TCPI_TOTAL_RETRANS = struct.Struct("@100xI")
 
 
@@ -74,19 +76,39 @@ def received(ancillary: list[tuple[int, int, bytes]]) -> Tick:
     return Tick(monotonic, nan)
 
 
+def before_fin(sock: socket.socket, at: Tick) -> Tick:
+    """Correct the stamp of octets that were read together with a FIN.
+
+    Linux joins a waiting FIN to the octets before it and keeps the FIN's stamp. When
+    the last octets came is known besides, to some milliseconds: that counts where it
+    says that the stamp is later than its own error could explain.
+    """
+    raw = _raw_tcp_info(sock)
+    if raw is None:
+        return at
+    (milliseconds,) = _TCPI_LAST_DATA_RECV.unpack_from(raw)
+    arrived = time.time() - milliseconds / 1e3
+    return at._replace(realtime=arrived) if at.realtime - arrived > _JIFFIES else at
+
+
 def tcp_info(sock: socket.socket) -> TcpFacts | None:
     """Read TCP_INFO; None where the platform or the socket has none."""
+    raw = _raw_tcp_info(sock)
+    if raw is None:
+        return None
+    (microseconds,) = _TCPI_RTT.unpack_from(raw)
+    (resent,) = _TCPI_TOTAL_RETRANS.unpack_from(raw)
+    return TcpFacts(microseconds / 1e6, resent)
+
+
+def _raw_tcp_info(sock: socket.socket) -> bytes | None:
     if not _LINUX:
         return None
     try:
         raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
     except OSError:
         return None
-    if len(raw) < _TCP_INFO_SIZE:
-        return None
-    (microseconds,) = _TCPI_RTT.unpack_from(raw)
-    (resent,) = _TCPI_TOTAL_RETRANS.unpack_from(raw)
-    return TcpFacts(microseconds / 1e6, resent)
+    return raw if len(raw) == _TCP_INFO_SIZE else None
 
 
 def established(start: Tick, info: TcpFacts | None) -> Tick:

@@ -84,6 +84,7 @@ class Connection:
         self._waiter: asyncio.Future[bool] | None = None
         self._reset = reset
         self._look_first = False
+        self._ended = False
         self.established = established
         self._loop.add_reader(sock.fileno(), self._wake)
 
@@ -162,6 +163,13 @@ class Connection:
             return b""
         return received.octets if received else b""
 
+    def arrived(self, at: Tick) -> Tick:
+        """Give when the last octets arrived, whose stamp `at` may be that of a FIN.
+
+        To be asked after `surplus`, which finds the FIN.
+        """
+        return clock.before_fin(self._sock, at) if self._ended else at
+
     async def drain(self, limit: Limit) -> tuple[TcpEnd, int]:
         """Read to the end of the stream, throwing octets away.
 
@@ -204,6 +212,7 @@ class Connection:
         if self._reset and not data:
             raise Interrupted(Reason.RESET)
         self._look_first = True
+        self._ended = not data
         return Received(data, clock.received(ancillary))
 
     def _call(self, call: Callable[..., T], *arguments: object) -> T:

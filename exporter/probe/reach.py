@@ -7,6 +7,7 @@ luck (SMTP.md J26). Once TCP stands there is no way back to another address.
 import asyncio
 import time
 from collections import Counter
+from contextlib import suppress
 
 from exporter.probe import clock
 from exporter.probe.connection import Connection, Limit
@@ -34,7 +35,8 @@ async def reach(
         connection = await _first_that_connects(target, addresses, deadline, timeline)
         proxied = header(target.module.proxy_protocol, connection.ends)
         if proxied:
-            connection.send(proxied)
+            with suppress(Interrupted):  # a reset is told by whoever reads next
+                connection.send(proxied)
             timeline.note(f"sent a PROXY header, {len(proxied)} octets")
         span.complete(connection.established)
     return connection

@@ -1,7 +1,8 @@
-"""Names to addresses, by c-ares: hosts file, resolv.conf, search lists, no threads.
+"""Names to addresses, by c-ares: hosts file, resolv.conf, search lists.
 
-Address literals are never looked up. Every probe asks; c-ares answers by itself while
-the TTL of an earlier answer lasts, and then the lookup takes no time.
+A thread of its own waits for servers, the loop never does. Address literals are never
+looked up. Every probe asks; c-ares answers by itself while the TTL of an earlier answer
+lasts, and then the lookup takes no time.
 """
 
 import ipaddress
@@ -18,7 +19,7 @@ from exporter.vocabulary import Family, IpFamily, Reason
 
 
 class Address(NamedTuple):
-    """An address literal and its family; an IPv6 literal may carry a zone.
+    """An address literal and its family.
 
     Without a family it is the path of a Unix socket.
     """
@@ -28,6 +29,9 @@ class Address(NamedTuple):
 
 
 UNIX = "unix:"
+# Each try waits twice as long as the one before: nine are 17 minutes.
+_FIRST_TRY_SECONDS = 2.0
+_TRIES = 9
 _LOOKUP_FAMILY = {
     IpFamily.IPV4: socket.AF_INET,
     IpFamily.IPV6: socket.AF_INET6,
@@ -58,7 +62,10 @@ class Resolver:
         `servers` are address literals and ports; none means those of the system.
         """
         written = [f"[{host}]:{port}" for host, port in servers]
-        self._dns = aiodns.DNSResolver(nameservers=written or None)
+        # The probe's own limit ends a lookup; these reach beyond the largest of them.
+        self._dns = aiodns.DNSResolver(
+            nameservers=written or None, timeout=_FIRST_TRY_SECONDS, tries=_TRIES
+        )
 
     async def addresses(self, host: str, family: IpFamily) -> tuple[Address, ...]:
         """Look a name up, in the order to try; never empty.

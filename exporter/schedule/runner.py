@@ -133,7 +133,8 @@ class Schedule:
 
     def _ask(self, slot: Slot) -> None:
         self._waiting[slot.target.name] = slot
-        self._places.ask(slot.target.name, slot.target.host)
+        host = slot.target.host.lower().removesuffix(".")  # one host, however spelt
+        self._places.ask(slot.target.name, host)
 
     def _drop(self, slot: Slot) -> None:
         del self._waiting[slot.target.name]

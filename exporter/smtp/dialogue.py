@@ -73,9 +73,11 @@ def _until_quit(
     module: Module, own_name: str, secret: bytes, findings: Findings
 ) -> Part[None]:
     welcome = yield from _greeting(module.expect, findings)
+    if not welcome:
+        return
     if module.hold:
         yield from sit_idle(Step(Phase.HOLD, idle=module.hold), findings)
-    if not (module.ehlo and welcome):
+    if not module.ehlo:
         return
     offered = yield from _ehlo(module, module.ehlo_name or own_name, findings)
     if offered is None:

@@ -41,7 +41,7 @@ class Heard(NamedTuple):
     """What came back: the reply that was awaited, and octets that nobody asked for."""
 
     reply: Reply | None
-    surplus: bytes = b""
+    surplus: bytes | bytearray = b""
 
 
 class Interrupted(Exception):
@@ -137,10 +137,12 @@ def _refuse(phase: Phase, refused: Reason | None, surplus: "_Surplus | None") ->
     """Fail the phase by its reply first, and only then by what came behind it.
 
     A stream with surplus octets is out of step, save when they are one complete 421:
-    then the server has said its last word and still owes an answer to QUIT (J16).
+    then the server has said its last word and still owes an answer to QUIT (J16), also
+    behind a refusal.
     """
     if refused:
-        in_step = surplus is None and refused is not Reason.UNSOLICITED_221
+        quiet = surplus is None or surplus.in_step
+        in_step = quiet and refused is not Reason.UNSOLICITED_221
         raise Failed(phase, refused, in_step=in_step)
     if surplus:
         raise Failed(phase, surplus.reason, in_step=surplus.in_step)
@@ -151,7 +153,7 @@ class _Surplus(NamedTuple):
     in_step: bool
 
 
-def _judge_surplus(octets: bytes, findings: Findings) -> _Surplus | None:
+def _judge_surplus(octets: bytes | bytearray, findings: Findings) -> _Surplus | None:
     """Judge octets that came while no reply was owed (J15); note them in findings."""
     if not octets:
         return None

@@ -56,6 +56,7 @@ def close_class(findings: Findings, tcp_end: TcpEnd | None) -> Close:
 
 
 def _without_quit(findings: Findings) -> Close:
+    """Name a session without QUIT; a 221 counts, whatever failed before it."""
     if Unsolicited.CODE_221 in findings.unsolicited:
         return Close.UNSOLICITED_221
     reason = findings.failure.reason if findings.failure else Reason.NONE

@@ -22,6 +22,9 @@ MAX_REPLY_LINES = 1024
 # RFC 5321 section 4.5.3.1.5, CRLF included; more is only a quirk.
 USUAL_LINE_OCTETS = 512
 
+# The one reply whose text may be empty, behind its space (RFC 4954 section 4).
+_CHALLENGE = 334
+
 _START = re.compile(rb"[2-5][0-9][0-9](?:[ -]|\r?\n)")
 _START_SO_FAR = re.compile(rb"(?:[2-5](?:[0-9](?:[0-9]\r?)?)?)?\Z")
 _UNUSUAL_TEXT = re.compile(rb"[^\t\x20-\x7e]")
@@ -80,11 +83,13 @@ class ReplyReader:
 
     def _begin(self) -> None:
         self._code = b""
-        self._lines: list[bytes] = []
+        self._text = bytearray()  # of each line, LF behind it: a list costs twice
+        self._lines = 0
+        self._alone = False  # the last line was the code and nothing behind it
         self._octets = 0
         self._quirks: set[Quirk] = set()
 
-    def feed(self, octets: bytes) -> None:
+    def feed(self, octets: bytes | bytearray) -> None:
         """Add octets as they came off the wire."""
         self._buffer += octets
 
@@ -144,21 +149,24 @@ class ReplyReader:
             content = line[:-1]
             self._quirks.add(Quirk.BARE_LF)
         self._code = content[:3]
-        self._lines.append(content[4:])
+        self._text += content[4:] + b"\n"
+        self._lines += 1
+        self._alone = len(content) == len(self._code)
         if _UNUSUAL_TEXT.search(content):
             self._quirks.update(q for p, q in _QUIRKS_OF_TEXT if p.search(content))
         last = content[3:4] != b"-"
-        if not last and len(self._lines) == MAX_REPLY_LINES:
+        if not last and self._lines == MAX_REPLY_LINES:
             raise ReplyError(Reason.REPLY_TOO_LONG, "a reply has too many lines")
         return last
 
     def _complete(self) -> Reply:
         hundreds, tens, ones = (octet - 0x30 for octet in self._code)
-        lines = tuple(self._lines)
-        if not any(lines):
+        code = hundreds * 100 + tens * 10 + ones
+        lines = tuple(bytes(self._text[:-1]).split(b"\n"))
+        if not any(lines) and (code != _CHALLENGE or self._alone):
             self._quirks.add(Quirk.NO_TEXT)
         reply = Reply(
-            hundreds * 100 + tens * 10 + ones,
+            code,
             lines,
             frozenset(self._quirks) if self._quirks else _NO_QUIRKS,
         )

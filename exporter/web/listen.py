@@ -4,12 +4,15 @@
 """
 
 import asyncio
+import errno
+import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 # A claim on the port registry of the Prometheus wiki; nothing in /etc/services has it.
 DEFAULT_PORT = 10525
@@ -20,6 +23,8 @@ _ADDRESS = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})"
 )
 _MAX_PORT = 65535
+# Another address would not help.
+_OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class ListenError(Exception):
@@ -57,6 +62,7 @@ class Listeners:
 
     def __init__(self, app: web.Application) -> None:
         """Prepare; nothing listens yet."""
+        logging.getLogger("aiohttp.server").addFilter(_is_ours)
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
         )
@@ -71,7 +77,7 @@ class Listeners:
             site = web.TCPSite(self._runner, address.host, address.port)
             try:
                 await site.start()
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 raise ListenError(_why(address, error)) from error
         return [ListenAddress(name[0], name[1]) for name in self._runner.addresses]
 
@@ -81,10 +87,17 @@ class Listeners:
         await asyncio.sleep(0)  # closed transports run their last callback
 
 
-def _why(address: ListenAddress, error: OSError) -> str:
-    number = error.errno or 0  # name errors have negative numbers of their own
-    reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+def _why(address: ListenAddress, error: OSError | UnicodeError) -> str:
+    number = getattr(error, "errno", None) or 0  # name errors have negative ones
+    reason = os.strerror(number) if number > 0 else str(error)
+    remedy = "" if number in _OUR_LIMITS else "; choose another with "
     return (
-        f"cannot listen on {address}: {reason.lower()}; "
-        "choose another with --web.listen-address"
+        f"cannot listen on {address}: {reason.lower()}"
+        f"{remedy and remedy + '--web.listen-address'}"
     )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Leave out what only says that a client sent no proper HTTP."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)

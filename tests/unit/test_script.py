@@ -2,6 +2,7 @@
 
 import pytest
 
+from exporter.demo.proxy import Endpoint, Ends, header
 from exporter.demo.script import (
     BYE,
     EHL,
@@ -80,3 +81,32 @@ def test_demo_pace(server: DemoServer) -> None:
 
     assert module.timeout + module.timeouts.close < INTERVAL
     assert module.hold < module.timeout
+
+
+IPV4 = Endpoint("192.0.2.1", 56324), Endpoint("198.51.100.7", 25)
+IPV6 = Endpoint("2001:db8::1", 56324), Endpoint("2001:db8::7", 25)
+SIGNATURE = bytes.fromhex("0d0a0d0a000d0a515549540a")
+
+
+@pytest.mark.parametrize(
+    ("version", "ends", "expected"),
+    [
+        (1, IPV4, b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 25\r\n"),
+        (1, IPV6, b"PROXY TCP6 2001:db8::1 2001:db8::7 56324 25\r\n"),
+        (1, None, b"PROXY UNKNOWN\r\n"),
+        (2, IPV4, SIGNATURE + bytes.fromhex("2111000cc0000201c6336407dc040019")),
+        (
+            2,
+            IPV6,
+            SIGNATURE
+            + bytes.fromhex("21210024")
+            + bytes.fromhex("20010db8000000000000000000000001")
+            + bytes.fromhex("20010db8000000000000000000000007")
+            + bytes.fromhex("dc040019"),
+        ),
+        (2, None, SIGNATURE + bytes.fromhex("20000000")),
+    ],
+)
+def test_proxy_header(version: int, ends: Ends | None, expected: bytes) -> None:
+    """A header is what the specification's examples show, octet for octet."""
+    assert header(version, ends) == expected

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -11,7 +12,7 @@ import uvloop
 
 from exporter.probe.resolve import Resolver
 from exporter.probe.run import probe
-from tests.scenarios import Scenario
+from tests.scenarios import ENVIRONMENT, FILES, Scenario
 from tests.wire.play import Played, Probe, Probing, play_rows
 
 T = TypeVar("T")
@@ -52,9 +53,19 @@ def in_loop(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, T]]
 
 
 @pytest.fixture(scope="session")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of the files that hold the table's secrets."""
+    folder = tmp_path_factory.mktemp("secrets")
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def played(
     request: pytest.FixtureRequest,
     probing: Probing,
+    secrets: Path,
     in_loop: Callable[
         [Coroutine[Any, Any, dict[str, Played | BaseException]]],
         dict[str, Played | BaseException],
@@ -66,4 +77,7 @@ def played(
         row = item.callspec.params.get("row") if hasattr(item, "callspec") else None
         if isinstance(row, Scenario):
             rows[row.id] = row
-    return in_loop(play_rows(rows.values(), probing))
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in ENVIRONMENT.items():
+            environment.setenv(name, value)
+        return in_loop(play_rows(rows.values(), probing, secrets))

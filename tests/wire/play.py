@@ -7,12 +7,15 @@ once in one loop.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from exporter.demo.listener import ScriptedServer, closed_port
+from exporter.demo.listener import UNIX, ScriptedServer, closed_port
 from exporter.demo.session import Session
 from exporter.outcome import Outcome
-from exporter.targets import Target
+from exporter.targets import Module, SecretSource, Target
 from tests.scenarios import Port, Scenario
 from tests.wire.ports import filtered_port
 
@@ -35,20 +38,24 @@ class Played(NamedTuple):
 
 
 class _Open(NamedTuple):
+    host: str
     port: int
     server: ScriptedServer | None
 
 
 async def play_rows(
-    rows: Iterable[Scenario], probing: Probing
+    rows: Iterable[Scenario], probing: Probing, secrets: Path
 ) -> dict[str, Played | BaseException]:
-    """Play all rows, many at once; a row that crashed has its exception."""
+    """Play all rows, many at once; a row that crashed has its exception.
+
+    `secrets` is the folder of the files that rows name.
+    """
     places = asyncio.Semaphore(AT_ONCE)
     rows = tuple(rows)
 
     async def in_its_place(row: Scenario, probe: Probe) -> Played:
         async with places:
-            return await _play(row, probe)
+            return await _play(row, probe, _with_secrets(row.module, secrets))
 
     async with probing() as probe:
         plays = (in_its_place(row, probe) for row in rows)
@@ -56,12 +63,17 @@ async def play_rows(
     return dict(zip((row.id for row in rows), ends, strict=True))
 
 
-async def _play(row: Scenario, probe: Probe) -> Played:
+def _with_secrets(module: Module, secrets: Path) -> Module:
+    if module.auth is None or module.auth.password.file is None:
+        return module
+    password = SecretSource(file=str(secrets / module.auth.password.file))
+    return replace(module, auth=replace(module.auth, password=password))
+
+
+async def _play(row: Scenario, probe: Probe, module: Module) -> Played:
     loop = asyncio.get_running_loop()
-    async with _opened(row) as (port, server):
-        target = Target(
-            name=row.id, host=row.host, port=port, module=row.module, interval=60.0
-        )
+    async with _opened(row) as (host, port, server):
+        target = Target(name=row.id, host=host, port=port, module=module, interval=60.0)
         started = loop.time()
         outcome = await probe(target)
         elapsed = loop.time() - started
@@ -73,13 +85,18 @@ async def _play(row: Scenario, probe: Probe) -> Played:
 
 @asynccontextmanager
 async def _opened(row: Scenario) -> AsyncIterator[_Open]:
-    match row.port:
-        case Port.CLOSED:
-            with closed_port(row.host) as port:
-                yield _Open(port, None)
-        case Port.FILTERED:
-            with filtered_port() as port:
-                yield _Open(port, None)
-        case Port.OPEN:
-            async with ScriptedServer(row.script, row.host) as server:
-                yield _Open(server.port, server)
+    # A Unix socket's path has 108 octets at most, and pytest's folders have long names.
+    with TemporaryDirectory(prefix="mx") as folder:
+        host = f"{UNIX}{folder}/socket" if row.host == UNIX else row.host
+        match row.port:
+            case Port.CLOSED:
+                with closed_port(host) as port:
+                    yield _Open(host, port, None)
+            case Port.FILTERED:
+                with filtered_port() as port:
+                    yield _Open(host, port, None)
+            case Port.ABSENT:
+                yield _Open(host, 0, None)
+            case Port.OPEN:
+                async with ScriptedServer(row.script, host) as server:
+                    yield _Open(host, server.port, server)

@@ -1,5 +1,6 @@
 """Every row of the table, probed over real sockets, on both kinds of loop."""
 
+import base64
 import socket
 import sys
 from collections.abc import Mapping
@@ -7,9 +8,10 @@ from collections.abc import Mapping
 import pytest
 
 from exporter.demo.session import Left
-from exporter.vocabulary import Close, Phase
+from exporter.targets import Auth
+from exporter.vocabulary import Phase
 from tests.conftest import missing_peer
-from tests.scenarios import SCENARIOS, Port, Scenario
+from tests.scenarios import ENVIRONMENT, FILES, SCENARIOS, Port, Scenario
 from tests.wire.play import Played
 
 GRACE = 0.5  # SMTP.md section 5, rule 8
@@ -31,13 +33,24 @@ HAS_IPV6 = _has_ipv6()
 ROWS = [pytest.param(row, id=row.id) for row in SCENARIOS]
 
 every_row = pytest.mark.parametrize("row", ROWS)
+every_row_with_a_secret = pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.id) for row in SCENARIOS if row.module.auth]
+)
+
+_MULTICAST = "224.0.0.1"
+_SECOND_LOOPBACK = "127.0.0.2"
 
 
 def _of(row: Scenario, played: Mapping[str, Played | BaseException]) -> Played:
     if ":" in row.host and not HAS_IPV6:
         missing_peer("::1 is not on this machine")
-    if row.port is Port.FILTERED and not sys.platform.startswith("linux"):
-        missing_peer("only Linux drops a SYN when a listener's queue is full")
+    if not sys.platform.startswith("linux"):
+        if row.port is Port.FILTERED:
+            missing_peer("only Linux drops a SYN when a listener's queue is full")
+        if row.host == _MULTICAST:
+            missing_peer("only Linux is known to call a multicast group unreachable")
+        if row.module.source_address == _SECOND_LOOPBACK:
+            missing_peer("only Linux has all of 127.0.0.0/8")
     seen = played[row.id]
     if isinstance(seen, BaseException):
         raise seen
@@ -87,6 +100,41 @@ def test_report(row: Scenario, played: Mapping[str, Played | BaseException]) -> 
     assert outcome.close in row.closes, _told(row, seen)
     assert outcome.quit_acknowledged in row.quit_221, _told(row, seen)
     assert outcome.record(Phase.DNS) is None, _told(row, seen)
+    if row.answered is not None:
+        record = outcome.record(row.answered.phase)
+        assert record is not None, _told(row, seen)
+        answer = (record.code, record.status)
+        assert answer == (row.answered.code, row.answered.status), _told(row, seen)
+
+
+@every_row_with_a_secret
+def test_secrets(row: Scenario, played: Mapping[str, Played | BaseException]) -> None:
+    """No spelling of a secret is left in what a probe comes back with."""
+    seen = _of(row, played)
+    assert row.module.auth is not None
+    told = [repr(seen.outcome), *(line.text for line in seen.outcome.transcript)]
+
+    for spelling in _spellings(row.module.auth):
+        assert not any(spelling in text for text in told), spelling
+
+
+def _spellings(auth: Auth) -> list[str]:
+    """Give a secret as it is, and in base64 as each mechanism sends it."""
+    source = auth.password
+    if source.file:
+        secret = FILES.get(source.file, b"").rstrip(b"\r\n")
+    else:
+        secret = ENVIRONMENT.get(source.env or "", "").encode()
+    if not secret:
+        return []
+    user = auth.username.encode()
+    sent = (
+        secret,
+        b"\0" + user + b"\0" + secret,
+        b"user=" + user + b"\x01auth=Bearer " + secret + b"\x01\x01",
+    )
+    coded = [base64.b64encode(octets).decode() for octets in sent]
+    return [secret.decode(), *coded]
 
 
 @every_row
@@ -127,17 +175,3 @@ def test_manners(row: Scenario, played: Mapping[str, Played | BaseException]) ->
     assert len(seen.sessions) == (1 if row.port is Port.OPEN else 0), _told(row, seen)
     assert seen.settled, _told(row, seen)
     assert not resets, _told(row, seen)
-
-
-def test_ids() -> None:
-    """No two rows have the same id."""
-    ids = [row.id for row in SCENARIOS]
-
-    assert sorted(set(ids)) == sorted(ids)
-
-
-def test_close_classes() -> None:
-    """Every close class is reached by at least one row."""
-    reached = frozenset().union(*(row.closes for row in SCENARIOS))
-
-    assert reached == frozenset(Close)

@@ -4,11 +4,12 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from exporter.demo.listener import LOOPBACK, ScriptedServer, closed_port
+from exporter.demo.listener import LOOPBACK, UNIX, ScriptedServer, closed_port
 from exporter.demo.script import (
     BYE,
     CLOSE,
@@ -21,11 +22,14 @@ from exporter.demo.script import (
     QUIT,
     RST,
     Answer,
+    CameFrom,
     Dribble,
     Expect,
     Finish,
     Flood,
+    ProxyHeader,
     Repeat,
+    Response,
     Script,
     Silence,
     Step,
@@ -237,6 +241,133 @@ def test_violations(in_loop: InLoop[tuple[None, Session]], rude: Rude) -> None:
     _, session = _meet(in_loop, _say(rude.lines), GRT, rude.expected, BYE, FIN)
 
     assert session.violations
+
+
+@pytest.mark.parametrize(("octets", "violations"), [(4096, 0), (4097, 1), (20000, 1)])
+def test_response(
+    in_loop: InLoop[tuple[None, Session]], octets: int, violations: int
+) -> None:
+    """A line of a SASL exchange may be long, and must be the one expected."""
+    line = b"A" * octets + b"\r\n"
+
+    _, session = _meet(in_loop, _say(line), GRT, Response(b"A" * 4096), FIN)
+
+    assert len(session.violations) >= violations
+    assert bool(session.violations) is bool(violations)
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n", True),
+        (b"PROXY TCP4 127.0.0.2 127.0.0.1 %d %d\r\n", False),
+        (b"PROXY TCP4 127.0.0.1 127.0.0.1 %d 0%d\r\n", False),
+        (b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\nEHLO x\r\n", False),
+    ],
+)
+def test_proxy_header(
+    in_loop: InLoop[tuple[bytes, Session]], line: bytes, kept: bool
+) -> None:
+    """A PROXY header must tell the connection's real addresses, and nothing more."""
+
+    def client(sock: socket.socket) -> bytes:
+        ports = (sock.getsockname()[1], sock.getpeername()[1])
+        sock.sendall(line % ports)
+        return _read_all(sock)
+
+    _, session = _meet(in_loop, client, ProxyHeader(1), GRT, FIN)
+
+    assert (session.violations == []) is kept
+
+
+def test_no_proxy_header(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """A client that leaves without the header is recorded."""
+
+    def client(sock: socket.socket) -> bytes:
+        sock.shutdown(socket.SHUT_WR)
+        return sock.recv(1000)
+
+    _, session = _meet(in_loop, client, ProxyHeader(2), GRT, FIN)
+
+    assert len(session.violations) == 1
+
+
+@pytest.mark.parametrize(("host", "violations"), [(LOOPBACK, 0), ("127.0.0.2", 1)])
+def test_came_from(
+    in_loop: InLoop[tuple[bytes, Session]], host: str, violations: int
+) -> None:
+    """A script can ask from which address the client came."""
+    said, session = _meet(in_loop, _read_all, CameFrom(host), GRT, FIN)
+
+    assert said == GREETING
+    assert len(session.violations) == violations
+
+
+def test_unix_socket(in_loop: InLoop[tuple[bytes, Session]], tmp_path: Path) -> None:
+    """A server on a Unix socket plays its script like any other, without addresses."""
+    path = str(tmp_path / "socket")
+
+    def client() -> bytes:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(PATIENCE)
+            sock.connect(path)
+            sock.sendall(b"PROXY UNKNOWN\r\n")
+            return _read_all(sock)
+
+    async def meet() -> tuple[bytes, Session]:
+        async with ScriptedServer(
+            script(ProxyHeader(1), GRT, FIN), UNIX + path
+        ) as server:
+            assert server.port == 0
+            seen = await asyncio.to_thread(client)
+            assert await server.settled(PATIENCE)
+            return seen, server.sessions[0]
+
+    said, session = in_loop(meet())
+
+    assert said == GREETING
+    assert session.ends is None
+    assert session.violations == []
+
+
+def test_window(in_loop: InLoop[int]) -> None:
+    """A server with a small window that reads nothing soon takes nothing more."""
+
+    def client(port: int) -> int:
+        with socket.create_connection((LOOPBACK, port), PATIENCE) as sock:
+            sock.setblocking(False)
+            sent = 0
+            try:
+                while sent < 1 << 26:
+                    sent += sock.send(b"x" * 65536)
+            except BlockingIOError:
+                return sent
+        return sent
+
+    async def meet() -> int:
+        quiet = script(Wait(PATIENCE))
+        async with ScriptedServer(quiet, window=1) as server:
+            return await asyncio.to_thread(client, server.port)
+
+    assert in_loop(meet()) < 1 << 26
+
+
+def test_closed_unix_socket(tmp_path: Path) -> None:
+    """A Unix socket that nobody listens on refuses, and its file is there."""
+    path = tmp_path / "socket"
+
+    with closed_port(f"{UNIX}{path}") as port, socket.socket(socket.AF_UNIX) as sock:
+        assert port == 0
+        assert path.is_socket()
+        with pytest.raises(ConnectionRefusedError):
+            sock.connect(str(path))
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "unix:/no/such/folder/socket"])
+def test_no_place(host: str) -> None:
+    """A host that is not this machine's is told at once."""
+    with pytest.raises(OSError, match=r"."), closed_port(host):
+        pass
 
 
 @pytest.mark.parametrize("lines", [b"", b"QUIT\r\n"])

@@ -1,0 +1,92 @@
+"""A password stays where it belongs: between the exporter and the server."""
+
+import base64
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.demo.script import EHLO, GRT, QUI, Answer, Expect, script
+from tests.e2e.programs import EXPORTER, running_exporter
+from tests.e2e.scripted import scripted_server
+
+PASSWORD = "hunter2-and-a-half"  # noqa: S105 -- of nobody
+USER = "probe"
+EHA = b"250-mx.test\r\n250-SIZE 1000\r\n250 AUTH PLAIN LOGIN\r\n"
+LEAKS = (
+    PASSWORD,
+    base64.b64encode(PASSWORD.encode()).decode(),
+    base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode(),
+)
+AUTH = Expect(b"AUTH PLAIN " + LEAKS[2].encode())
+_CONFIG = """\
+schedule: {{interval: 1s}}
+modules:
+  login:
+    auth: {{username: {user}, password_file: {file}, allow_plaintext: true}}
+targets:
+  - {{host: 127.0.0.1, port: {port}, name: echo, module: login}}
+"""
+
+
+def _echo(line: bytes) -> bytes:
+    """Refuse a login with all that it said, as a careless server might."""
+    said = base64.b64decode(line.split()[-1])
+    shown = said.replace(b"\0", b" ")
+    return (
+        b"535 5.7.8 no " + line.strip() + b" (" + shown + b") " + said[-18:] + b"\r\n"
+    )
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Path]:
+    """Run a server that says every password back, and give a config that names it."""
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    with scripted_server(script(GRT, EHLO, EHA, AUTH, Answer(_echo), QUI)) as port:
+        path = tmp_path / "config.yaml"
+        path.write_text(
+            _CONFIG.format(user=USER, file=tmp_path / "password", port=port)
+        )
+        yield path
+
+
+def assert_nothing_leaks(text: str) -> None:
+    for leak in LEAKS:
+        assert leak not in text
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_probe(config: Path, output: str) -> None:
+    """The `probe` command shows a login, its refusal and no password."""
+    port = config.read_text().split("port: ")[1].split(",")[0]
+    probed = subprocess.run(
+        [
+            *(EXPORTER, "probe", f"127.0.0.1:{port}", "--module=login"),
+            *(f"--config.file={config}", f"--output={output}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert probed.returncode == 1, probed.stderr
+    assert "AUTH PLAIN <secret>" in probed.stdout
+    assert "535 5.7.8 no AUTH PLAIN <secret>" in probed.stdout
+    assert_nothing_leaks(probed.stdout + probed.stderr)
+
+
+def test_serve(config: Path) -> None:
+    """A whole run at debug level leaves no trace of the password, metrics included."""
+    with running_exporter("serve", f"--config.file={config}", "--log.level=debug") as (
+        exporter,
+        address,
+    ):
+        exporter.await_line("auth_rejected")
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
+            metrics = answer.read().decode()
+        exporter.stop()
+
+    assert 'reason="rejected"' in metrics
+    assert_nothing_leaks(exporter.log + metrics)
