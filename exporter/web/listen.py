@@ -89,7 +89,8 @@ class Listeners:
 
 def _why(address: ListenAddress, error: OSError | UnicodeError) -> str:
     number = getattr(error, "errno", None) or 0  # name errors have negative ones
-    reason = os.strerror(number) if number > 0 else str(error)
+    told = getattr(error, "strerror", None) or str(error)
+    reason = os.strerror(number) if number > 0 else told
     remedy = "" if number in _OUR_LIMITS else "; choose another with "
     return (
         f"cannot listen on {address}: {reason.lower()}"

@@ -1,0 +1,1 @@
+"""Octets that nobody thought of: long runs, on demand (see tests/README.md)."""
