@@ -1,7 +1,7 @@
 """Mail servers for measurements: each in a process of its own, on loopback, port 0.
 
-The delayed one sleeps in a thread per connection and keeps what its own clock saw
-between accept() and its greeting; the prompt one only has to be cheap.
+The late one sleeps in a thread per connection and keeps what its own clock saw between
+accept() and its greeting; the prompt one only has to be cheap.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import cast
+from typing import NamedTuple, cast
 
 import uvloop
 
@@ -24,6 +24,14 @@ _ANSWERS = {
 }
 _SPAWN = multiprocessing.get_context("spawn")
 _BACKLOG = 4096
+
+
+class Late(NamedTuple):
+    """One greeting of the late server, by its own clocks."""
+
+    port: int
+    sent_at: float  # Unix time
+    took: float  # seconds from accept() to the greeting
 
 
 class _Prompt(asyncio.Protocol):
@@ -50,31 +58,37 @@ def _serve_promptly(pipe: Connection) -> None:
     uvloop.run(serve())
 
 
-def _serve_late(pipe: Connection, delay: float) -> None:
+def _serve_late(pipe: Connection, delay: float, count: int) -> None:
     _come_first()
-    listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
-    pipe.send(listener.getsockname()[1])
-    seen: list[float] = []
+    listeners = [
+        socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) for _ in range(count)
+    ]
+    seen: list[Late] = []
 
-    def session(sock: socket.socket, accepted: float) -> None:
+    def session(sock: socket.socket, port: int, accepted: float) -> None:
         time.sleep(delay - (time.perf_counter() - accepted))
-        seen.append(time.perf_counter() - accepted)
         with sock:
+            took = time.perf_counter() - accepted
             sock.sendall(_GREETING)
+            seen.append(Late(port, time.time(), took))
             while data := sock.recv(512):
                 sock.sendall(_ANSWERS.get(data[:4].upper(), b"500 5.5.1 what\r\n"))
                 if data[:4].upper() == b"QUIT":
                     return
 
-    def tell() -> None:
-        while pipe.recv():
-            pipe.send(seen)
+    def accept(listener: socket.socket) -> None:
+        port = listener.getsockname()[1]
+        while True:
+            sock, _ = listener.accept()
+            accepted = time.perf_counter()
+            arguments = (sock, port, accepted)
+            threading.Thread(target=session, args=arguments, daemon=True).start()
 
-    threading.Thread(target=tell, daemon=True).start()
-    while True:
-        sock, _ = listener.accept()
-        accepted = time.perf_counter()
-        threading.Thread(target=session, args=(sock, accepted), daemon=True).start()
+    for listener in listeners:
+        threading.Thread(target=accept, args=(listener,), daemon=True).start()
+    pipe.send([listener.getsockname()[1] for listener in listeners])
+    while pipe.recv():
+        pipe.send(seen)
 
 
 def _come_first() -> None:
@@ -93,13 +107,12 @@ def prompt_server() -> Iterator[int]:
 
 
 @contextmanager
-def late_server(delay: float) -> Iterator[tuple[int, Connection]]:
-    """Run a server that greets after `delay` seconds.
+def late_server(delay: float, count: int) -> Iterator[tuple[list[int], Connection]]:
+    """Run a server that greets after `delay` seconds, on `count` ports.
 
-    Gives its port, and a pipe: sent anything true, it gives the delays in seconds that
-    the server's own clock saw.
+    Gives the ports, and a pipe: sent anything true, it gives a list of Late.
     """
-    with _process(_serve_late, delay) as pipe:
+    with _process(_serve_late, delay, count) as pipe:
         yield pipe.recv(), pipe
 
 
