@@ -12,7 +12,8 @@ import structlog
 from exporter.outcome import CLOSING
 from exporter.probe import clock
 from exporter.probe.clock import Tick
-from exporter.probe.connection import Connection, Limit
+from exporter.probe.connection import Connection
+from exporter.probe.limit import Limit
 from exporter.probe.timeline import KEPT_OCTETS, Span, Timeline
 from exporter.smtp.command import QUIT
 from exporter.smtp.dialogue import Dialogue

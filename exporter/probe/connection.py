@@ -7,10 +7,7 @@ the probe never makes the kernel send a reset.
 """
 
 import asyncio
-import errno
-import os
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, Self, TypeVar
@@ -18,7 +15,9 @@ from typing import NamedTuple, Self, TypeVar
 from exporter.outcome import TcpFacts
 from exporter.probe import clock
 from exporter.probe.clock import Tick
-from exporter.probe.door import connecting, opening, talking
+from exporter.probe.door import opening, talking
+from exporter.probe.limit import Limit, settle, until
+from exporter.probe.opening import connect
 from exporter.probe.resolve import Address
 from exporter.smtp.exchange import Interrupted
 from exporter.smtp.goodbye import TcpEnd
@@ -34,26 +33,11 @@ MAX_UNREAD_OCTETS = 64 * 1024
 
 T = TypeVar("T")
 _ENDS = {Reason.EOF: TcpEnd.FIN, Reason.RESET: TcpEnd.RESET}
-# After the handshake (before it, it is ECONNREFUSED); EPIPE when a FIN came first.
-_RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
 _AF = {
     Family.IPV4: socket.AF_INET,
     Family.IPV6: socket.AF_INET6,
     None: socket.AF_UNIX,
 }
-
-
-class Limit(NamedTuple):
-    """Until when to wait (monotonic clock), and what it means if that runs out."""
-
-    at: float
-    reason: Reason
-
-    @classmethod
-    def after(cls, seconds: float, deadline: Self) -> "Limit":
-        """Limit a phase: its own seconds, or the probe's deadline if that is nearer."""
-        at = time.monotonic() + seconds
-        return deadline if deadline.at <= at else cls(at, Reason.TIMEOUT)
 
 
 class Received(NamedTuple):
@@ -106,7 +90,7 @@ class Connection:
                     sock.bind((source, 0))
             start = clock.now()
             name = (address.literal, port) if address.family else address.literal
-            reset = await _connect(sock, name, limit)
+            reset = await connect(sock, name, limit)
             established = clock.established(start, clock.tcp_info(sock))
             return cls(sock, established, name, reset=reset)
         except BaseException:
@@ -229,72 +213,13 @@ class Connection:
             return True
         self._waiter = self._loop.create_future()
         try:
-            return await _until(self._waiter, limit, self._loop)
+            return await until(self._waiter, limit)
         finally:
             self._waiter = None
 
     def _wake(self) -> None:
         if self._waiter:
-            _settle(self._waiter, True)
-
-
-async def _connect(
-    sock: socket.socket, name: tuple[str, int] | str, limit: Limit
-) -> bool:
-    """Connect a non-blocking socket; true when it stood and was reset since."""
-    with opening:
-        try:
-            sock.connect(name)
-        except BlockingIOError as blocking:
-            if blocking.errno == errno.EAGAIN:  # a Unix socket whose queue is full
-                raise Interrupted(Reason.REFUSED) from blocking
-        else:
-            return False
-    in_time = await _writable(sock, limit)
-    error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if error in _RESET_SINCE:
-        return True
-    with connecting:
-        if error:
-            raise OSError(error, os.strerror(error))
-        if not in_time and not _stands(sock):
-            raise Interrupted(limit.reason)
-    return False
-
-
-async def _writable(sock: socket.socket, limit: Limit) -> bool:
-    loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[bool] = loop.create_future()
-    loop.add_writer(sock.fileno(), _settle, waiter, True)
-    try:
-        return await _until(waiter, limit, loop)
-    finally:
-        loop.remove_writer(sock.fileno())
-
-
-def _stands(sock: socket.socket) -> bool:
-    """Whether the connection was made although the loop came too late to be told."""
-    try:
-        sock.getpeername()
-    except OSError:
-        return False
-    return True
-
-
-async def _until(
-    waiter: "asyncio.Future[bool]", limit: Limit, loop: asyncio.AbstractEventLoop
-) -> bool:
-    """Await what the waiter is told; false when the limit runs out first."""
-    timer = loop.call_later(limit.at - time.monotonic(), _settle, waiter, False)
-    try:
-        return await waiter
-    finally:
-        timer.cancel()
-
-
-def _settle(waiter: "asyncio.Future[bool]", happened: bool) -> None:
-    if not waiter.done():
-        waiter.set_result(happened)
+            settle(self._waiter, True)
 
 
 def _send(sock: socket.socket, line: bytes) -> None:

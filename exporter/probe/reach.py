@@ -10,7 +10,8 @@ from collections import Counter
 from contextlib import suppress
 
 from exporter.probe import clock
-from exporter.probe.connection import Connection, Limit
+from exporter.probe.connection import Connection
+from exporter.probe.limit import Limit
 from exporter.probe.resolve import Address, Resolver, literal
 from exporter.probe.timeline import Timeline
 from exporter.smtp.exchange import Interrupted

@@ -10,7 +10,8 @@ import structlog
 
 from exporter.outcome import Failure, Outcome
 from exporter.probe.carrier import Carrier
-from exporter.probe.connection import Connection, Limit
+from exporter.probe.connection import Connection
+from exporter.probe.limit import Limit
 from exporter.probe.reach import reach
 from exporter.probe.resolve import Resolver
 from exporter.probe.timeline import Timeline

@@ -22,12 +22,8 @@ import pytest
 
 from exporter.outcome import Failure, Outcome
 from exporter.probe import clock
-from exporter.probe.connection import (
-    MAX_TRAILING_OCTETS,
-    READ_OCTETS,
-    Connection,
-    Limit,
-)
+from exporter.probe.connection import MAX_TRAILING_OCTETS, READ_OCTETS, Connection
+from exporter.probe.limit import Limit
 from exporter.probe.resolve import Address, Resolver
 from exporter.probe.run import probe
 from exporter.smtp.exchange import Interrupted
@@ -614,7 +610,8 @@ def limit_first(monkeypatch: pytest.MonkeyPatch) -> None:
     async def over(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr("exporter.probe.connection._until", over)
+    for room in ("connection", "opening"):
+        monkeypatch.setattr(f"exporter.probe.{room}.until", over)
 
 
 @on_each_loop

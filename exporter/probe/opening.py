@@ -1,0 +1,60 @@
+"""From a socket to a connection that stands, without blocking.
+
+Only that: which address, how long, and what is said over it are decided elsewhere.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+
+from exporter.probe.door import connecting, opening
+from exporter.probe.limit import Limit, settle, until
+from exporter.smtp.exchange import Interrupted
+from exporter.vocabulary import Reason
+
+# After the handshake (before it, it is ECONNREFUSED); EPIPE when a FIN came first.
+_RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
+
+
+async def connect(
+    sock: socket.socket, name: tuple[str, int] | str, limit: Limit
+) -> bool:
+    """Connect a non-blocking socket; true when it stood and was reset since."""
+    with opening:
+        try:
+            sock.connect(name)
+        except BlockingIOError as blocking:
+            if blocking.errno == errno.EAGAIN:  # a Unix socket whose queue is full
+                raise Interrupted(Reason.REFUSED) from blocking
+        else:
+            return False
+    in_time = await _writable(sock, limit)
+    error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error in _RESET_SINCE:
+        return True
+    with connecting:
+        if error:
+            raise OSError(error, os.strerror(error))
+        if not in_time and not _stands(sock):
+            raise Interrupted(limit.reason)
+    return False
+
+
+async def _writable(sock: socket.socket, limit: Limit) -> bool:
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[bool] = loop.create_future()
+    loop.add_writer(sock.fileno(), settle, waiter, True)
+    try:
+        return await until(waiter, limit)
+    finally:
+        loop.remove_writer(sock.fileno())
+
+
+def _stands(sock: socket.socket) -> bool:
+    """Whether the connection was made although the loop came too late to be told."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
