@@ -750,10 +750,9 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
             Row(
                 _AUTH,
                 "the probe refused to send credentials over a session without TLS",
-                "the module has `auth` and no TLS, or its TLS is opportunistic and the "
-                "server did not offer it",
-                "set `tls: required` (or `implicit` on port 465); "
-                "`auth.allow_plaintext` is for servers on the same machine",
+                "the module has `auth`, and its session is not encrypted",
+                "encrypt the session; where that cannot be (this version speaks no "
+                "TLS), `auth.allow_plaintext: true` is for servers on the same machine",
             ),
         ),
         Reason.INJECTION: (
