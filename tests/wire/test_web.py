@@ -11,7 +11,7 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from aiohttp import ClientSession
 
 from exporter.exposition import Page
 from exporter.exposition.negotiation import OPENMETRICS, TEXT
+from exporter.web import routes
 from exporter.web.listen import ListenAddress, ListenError, Listeners
 from exporter.web.routes import Sources, application
 
@@ -342,3 +343,53 @@ def test_an_answer_under_way_is_finished(in_loop: InLoop) -> None:
             await closing
 
     in_loop(story())
+
+
+# --- pages that are larger than what a socket takes at once
+
+BIG = Page(TEXT, gzip=False, body=BODY * 700_000)  # 30 MB, above any socket's room
+
+
+def test_a_big_page(in_loop: InLoop) -> None:
+    """A big page arrives whole, with its length, and HEAD tells that length alone."""
+
+    async def look() -> None:
+        site = Site(page=BIG)
+        async with served(site):
+            got = await site.ask("/metrics")
+            told = await site.ask("/metrics", "HEAD")
+
+        assert got.body == BIG.body
+        assert told.body == b""
+        for answer in (got, told):
+            assert answer.headers["Content-Length"] == str(len(BIG.body))
+            assert answer.headers["Content-Type"] == TEXT
+
+    in_loop(look())
+
+
+def test_a_client_that_does_not_read(
+    in_loop: InLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that does not read loses its connection when its time is over."""
+    monkeypatch.setattr(routes, "_SENDING_SECONDS", 0.2)
+
+    async def look() -> None:
+        site = Site(page=BIG)
+        async with served(site):
+            host, port = site.url.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport
+            assert (await site.ask("/metrics")).body == BIG.body  # others are served
+            await asyncio.sleep(0.4)  # time itself is what ends it
+            writer.transport.resume_reading()  # type: ignore[attr-defined]  # a read transport
+            got = 0
+            with suppress(ConnectionResetError):
+                while octets := await reader.read(1 << 16):
+                    got += len(octets)
+            writer.close()
+
+        assert got < len(BIG.body)
+
+    in_loop(look())
