@@ -17,27 +17,47 @@ from tests.conftest import missing_peer
 from tests.e2e.scripted import scripted_server
 from tests.wire.play import Probing
 
+InLoop = Callable[[Coroutine[Any, Any, float]], float]
+
 LATE = 0.06  # how long the loop is blocked, again and again
 PAUSE = 0.03  # between what the server says and what it does next
+TRIES = 3
 EXACT = 0.02  # far below LATE; kernel figures are off by less, jiffies included
 
 
-async def _busy(probing: Probing, script: Script) -> Outcome:
+async def _busy(probing: Probing, played: Script) -> Outcome:
     """Probe a server while callbacks block the loop for most of the time."""
+
+    over = False
 
     def block() -> None:
         time.sleep(LATE)
-        loop.call_later(0.001, block)
+        if not over:
+            loop.call_later(0.001, block)
 
     loop = asyncio.get_running_loop()
-    with scripted_server(script) as port:
+    with scripted_server(played) as port:
         module = Module(name="banner", ehlo=False)
         target = Target(
             name="late", host=LOOPBACK, port=port, module=module, interval=60.0
         )
         async with probing() as probe:
             loop.call_soon(block)
-            return await probe(target)
+            outcome = await probe(target)
+            over = True
+            return outcome
+
+
+async def _best(probing: Probing, played: Script, phase: Phase) -> float:
+    """Give the phase's seconds in the best of some tries: a server may be late too."""
+    tries = []
+    for _ in range(TRIES):
+        outcome = await _busy(probing, played)
+        record = outcome.record(phase)
+        assert record is not None
+        assert outcome.close is Close.CLEAN
+        tries.append(record.seconds)
+    return min(tries)
 
 
 @pytest.fixture(autouse=True)
@@ -48,28 +68,16 @@ def _kernel() -> None:
 
 
 @pytest.mark.parametrize(
-    "late", [script(GRT, QUIT, BYE, Wait(PAUSE), FIN), script(GRT, QUIT, BYE, FIN)]
+    "played", [script(GRT, QUIT, BYE, Wait(PAUSE), FIN), script(GRT, QUIT, BYE, FIN)]
 )
-def test_goodbye(
-    late: Script,
-    probing: Probing,
-    in_loop: Callable[[Coroutine[Any, Any, Outcome]], Outcome],
-) -> None:
+def test_goodbye(played: Script, probing: Probing, in_loop: InLoop) -> None:
     """The answer to QUIT is timed without the loop's lateness or the close."""
-    outcome = in_loop(_busy(probing, late))
-
-    record = outcome.record(Phase.QUIT)
-    assert record is not None
-    assert record.seconds < EXACT
-    assert outcome.close is Close.CLEAN
+    assert in_loop(_best(probing, played, Phase.QUIT)) < EXACT
 
 
-def test_greeting(
-    probing: Probing, in_loop: Callable[[Coroutine[Any, Any, Outcome]], Outcome]
-) -> None:
+def test_greeting(probing: Probing, in_loop: InLoop) -> None:
     """A greeting after 30 ms takes 30 ms, however late it is read."""
-    outcome = in_loop(_busy(probing, script(Wait(PAUSE), GRT, QUIT, BYE, FIN)))
+    played = script(Wait(PAUSE), GRT, QUIT, BYE, FIN)
 
-    record = outcome.record(Phase.GREETING)
-    assert record is not None
-    assert PAUSE - 0.001 <= record.seconds < PAUSE + EXACT
+    seconds = in_loop(_best(probing, played, Phase.GREETING))
+    assert PAUSE - 0.001 <= seconds < PAUSE + EXACT
