@@ -11,15 +11,13 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor
 
-LEVELS = ("debug", "info", "warn", "error")
-FORMATS = ("logfmt", "json")
-
 _NUMBERS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
+LEVELS = tuple(_NUMBERS)
 
 
 def _printable(_: object, __: str, event: EventDict) -> EventDict:
@@ -42,6 +40,7 @@ _RENDERERS: dict[str, tuple[Processor, ...]] = {
     ),
     "json": (structlog.processors.JSONRenderer(),),
 }
+FORMATS = tuple(_RENDERERS)
 
 
 def configure(level: str, spelling: str) -> None:

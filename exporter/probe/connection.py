@@ -2,8 +2,8 @@
 
 A non-blocking socket on the loop, so that what was delivered is read before what came
 after it (asyncio's streams lose a 221 that is followed by a reset), and FIN and RST are
-told apart. It writes nothing by itself, and reads all it can before it closes, so that
-the probe never makes the kernel send a reset.
+told apart. It writes nothing by itself, and reads what is there before it closes, so
+that unread octets do not make the kernel send a reset.
 """
 
 import asyncio

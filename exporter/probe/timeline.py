@@ -18,11 +18,11 @@ from exporter.vocabulary import Close, Family, Phase, Reason
 MAX_ENTRIES = 64
 MAX_ENTRY_OCTETS = 2048
 # What is kept until an entry is made of it: more, since secrets are covered before the
-# cut, and no secret may stick out of it half.
+# cut to an entry, which then shows no half of one.
 KEPT_OCTETS = 16 * 1024
 
-# RFC 2034 section 3: the greeting and EHLO's reply carry no enhanced status code.
 _BEFORE_TALKING = frozenset({Phase.DNS, Phase.CONNECT})
+# RFC 2034 section 3: the greeting and EHLO's reply carry no enhanced status code.
 _WITHOUT_STATUS = frozenset({Phase.GREETING, Phase.EHLO, Phase.EHLO_TLS})
 
 

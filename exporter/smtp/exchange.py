@@ -14,13 +14,13 @@ from exporter.outcome import CLOSING, NOT_AVAILABLE, Failure, Offer
 from exporter.smtp.reply import Reply, ReplyError, ReplyReader
 from exporter.vocabulary import Phase, Quirk, Reason, Unsolicited
 
-_BY_CODE = {CLOSING: Reason.UNSOLICITED_221, NOT_AVAILABLE: Reason.UNAVAILABLE}
 T = TypeVar("T")
 
 _SURPLUS: dict[int | None, tuple[Unsolicited, Reason]] = {
     CLOSING: (Unsolicited.CODE_221, Reason.UNSOLICITED_221),
     NOT_AVAILABLE: (Unsolicited.CODE_421, Reason.UNAVAILABLE),
 }
+_BY_CODE = {CLOSING: Reason.UNSOLICITED_221, NOT_AVAILABLE: Reason.UNAVAILABLE}
 _BY_FIRST_DIGIT = {4: Reason.DEFERRED, 5: Reason.REJECTED}
 
 
@@ -62,7 +62,6 @@ class Findings:
     unsolicited: list[Unsolicited] = field(default_factory=list)
     offer: Offer | None = None
     starttls_offered: bool | None = None
-    greeted: bool = False  # a complete greeting was read, so QUIT may be written
     unavailable: bool = False  # a 421 was read before QUIT
     quit_begun: bool = False  # the exchange of QUIT was entered
     quit_code: int | None = None
@@ -90,7 +89,6 @@ def exchange(step: Step, expected: frozenset[int], findings: Findings) -> Part[R
     """
     heard = yield from _carry(step)
     reply = owed(heard)
-    findings.greeted = True
     findings.quirks |= reply.quirks
     refused = refusal(reply.code, expected)
     if refused is Reason.UNSOLICITED_221:

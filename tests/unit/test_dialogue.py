@@ -94,7 +94,7 @@ def test_banner_only() -> None:
     steps, findings = held(BANNER, GRT, BYE)
 
     assert steps == [GREETING, QUITTING]
-    assert findings == Findings(greeted=True, quit_begun=True, quit_code=221)
+    assert findings == Findings(quit_begun=True, quit_code=221)
 
 
 def test_ehlo() -> None:
@@ -103,7 +103,6 @@ def test_ehlo() -> None:
 
     assert steps == [GREETING, EHLO, QUITTING]
     assert findings == Findings(
-        greeted=True,
         quit_begun=True,
         quit_code=221,
         offer=Offer(("SIZE", "8BITMIME"), (), 1000),
@@ -199,7 +198,6 @@ def test_greeting_codes(reply: bytes, reason: Reason) -> None:
 
     assert steps == [GREETING, QUITTING]
     assert findings.failure == Failure(Phase.GREETING, reason)
-    assert findings.greeted
     assert findings.quit_code == 221
     assert findings.unsolicited == []
 
@@ -301,7 +299,6 @@ def test_221_as_greeting() -> None:
     assert steps == [GREETING]
     assert findings.failure == Failure(Phase.GREETING, Reason.UNSOLICITED_221)
     assert findings.unsolicited == [Unsolicited.CODE_221]
-    assert findings.greeted
     assert not findings.quit_begun
 
 
@@ -369,7 +366,6 @@ def test_surplus_behind_the_greeting(
     assert steps == [GREETING]
     assert findings.failure == Failure(Phase.GREETING, reason)
     assert findings.unsolicited == [word]
-    assert findings.greeted
     assert not findings.quit_begun
 
 
@@ -477,7 +473,6 @@ def test_interrupted(
 
     assert QUITTING not in steps
     assert findings.failure == Failure(phase, reason)
-    assert findings.greeted is bool(before)
     assert not findings.quit_begun
     assert findings.quit_broken is None
 
