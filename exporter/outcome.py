@@ -16,6 +16,7 @@ from exporter.vocabulary import (
     Quirk,
     Reason,
     ReplyClass,
+    StsMode,
     Unsolicited,
 )
 
@@ -89,6 +90,48 @@ class TcpFacts(NamedTuple):
     retransmits: int  # segments sent again since the first SYN
 
 
+class Certificate(NamedTuple):
+    """What a certificate says of itself; times are Unix seconds."""
+
+    subject: str  # RFC 4514, bounded
+    issuer: str
+    serial: str  # hexadecimal, lower case
+    fingerprint_sha256: str  # of the DER, hexadecimal, lower case
+    key: str  # as in RSA-2048, EC-P-256, Ed25519
+    key_sha256: str  # of the SubjectPublicKeyInfo, hexadecimal, lower case
+    not_before: float
+    not_after: float
+    names: tuple[str, ...]  # subjectAltName: DNS names and addresses, bounded
+
+
+class TlsFacts(NamedTuple):
+    """A TLS session as it was agreed on, and what was found of its certificate."""
+
+    version: str  # as in TLSv1.3
+    cipher: str
+    certificate: Certificate | None  # the leaf; None when it cannot be read
+    chain_not_after: float | None  # the earliest end in the chain that was sent
+    problems: frozenset[Reason]  # of CERTIFICATE_PROBLEMS, each judged by itself
+    verified: bool | None  # by whom the module asked; None: nobody asked
+
+
+class DaneFacts(NamedTuple):
+    """The TLSA records of a host (RFC 7672), when a module asks for DANE."""
+
+    secure: bool  # the records, or that there are none, are signed and valid
+    usable: int  # records of usage 2 or 3 that we can match
+    unusable: int
+    verified: bool | None = None  # a usable one matches; None: not held against any
+
+
+class StsFacts(NamedTuple):
+    """The MTA-STS policy of a mail domain (RFC 8461), when a module asks for it."""
+
+    mode: StsMode | None  # None: the domain has no policy, or none that can be had
+    expires: float | None  # Unix time
+    verified: bool | None = None  # host and certificate satisfy it; None: not judged
+
+
 # Found out before anything was written for the phase, so the phase was never reached.
 _UNREACHED_REASONS = frozenset(
     {Reason.NOT_OFFERED, Reason.TLS_REQUIRED, Reason.INTERNAL_ERROR}
@@ -121,6 +164,10 @@ class Outcome:
     resolved: tuple[tuple[Family, int], ...] | None = None  # None: no name to resolve
     addresses_failed: int = 0  # tried before one connected, or all of them
     tcp: TcpFacts | None = None
+    tls: TlsFacts | None = None  # of a handshake that was completed
+    tls_close_notify: bool | None = None  # the server's; None without TLS
+    dane: DaneFacts | None = None
+    sts: StsFacts | None = None
     transcript: tuple[Said, ...] = ()
 
     def __post_init__(self) -> None:
@@ -256,6 +303,14 @@ _LAWS: tuple[tuple[Callable[[Outcome], bool], str], ...] = (
     (
         lambda o: o.offer is None or o.completed(Phase.EHLO),
         "extensions without a complete reply to EHLO",
+    ),
+    (
+        lambda o: (o.tls is None) or o.completed(Phase.TLS),
+        "TLS facts without a completed handshake",
+    ),
+    (
+        lambda o: o.tls is not None or o.tls_close_notify is None,
+        "close_notify without TLS",
     ),
     (
         lambda o: o.resolved is None or o.completed(Phase.DNS),

@@ -7,13 +7,18 @@ seconds (float) everywhere below the configuration.
 from dataclasses import dataclass, field
 
 from exporter.vocabulary import (
+    Addresses,
     IpFamily,
     Mechanism,
     Phase,
+    Policy,
     Protocol,
     ProxyProtocol,
+    Quirk,
     QuitPolicy,
     TargetSource,
+    TlsMode,
+    TlsVersion,
 )
 
 
@@ -91,17 +96,41 @@ class Module:
     name: str
     ehlo: bool = True
     ehlo_name: str | None = None  # None: the literal of the socket's own address
+    tls: TlsMode = TlsMode.NONE
+    verify: Policy = Policy.REPORT
+    tls_server_name: str | None = None  # None: the host; SNI and the name verified
+    ca_file: str | None = None  # PEM; None: the system's trust
+    cert_file: str | None = None  # PEM chain of the client, with `key_file`
+    key_file: str | None = None
+    min_version: TlsVersion = TlsVersion.TLS12
+    dane: Policy = Policy.OFF
+    dane_resolver: tuple[str, int] | None = None  # address, port; it validates DNSSEC
+    mta_sts: Policy = Policy.OFF
     quit: QuitPolicy = QuitPolicy.REQUIRE
     hold: float = 0.0
     timeout: float = 30.0
     timeouts: Timeouts = field(default_factory=Timeouts)
     ip_family: IpFamily = IpFamily.ANY
+    addresses: Addresses = Addresses.FIRST
     protocol: Protocol = Protocol.SMTP
     source_address: str | None = None  # an address literal to connect from
     proxy_protocol: ProxyProtocol = ProxyProtocol.OFF
     auth: Auth | None = None
     mail: Mail | None = None
     expect: Expect = field(default_factory=Expect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanger:
+    """The mail domain that a target was found for, and as what (RFC 5321 section 5.1).
+
+    Without a preference the domain's exchangers could not be found: the target is the
+    domain itself, whose lookup is the probe.
+    """
+
+    domain: str
+    preference: int | None = None  # 0 where the domain itself stands for its exchanger
+    quirks: frozenset[Quirk] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,3 +144,5 @@ class Target:
     interval: float
     labels: tuple[tuple[str, str], ...] = ()
     source: TargetSource = TargetSource.CONFIG
+    exchanger: Exchanger | None = None  # of a target with the label `mx_domain`
+    address: str | None = None  # probe this address of the host, and label it so

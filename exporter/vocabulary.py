@@ -225,6 +225,29 @@ class TargetSource(Word):
     """Where a target came from."""
 
     CONFIG = "config", "written in the configuration file"
+    MX = "mx", "a mail exchanger of a domain of the configuration file"
+    FILE = "file", "read from a discovery file (file_sd)"
+    HTTP = "http", "fetched from a discovery address (http_sd)"
+
+
+class StsMode(Word):
+    """What an MTA-STS policy asks senders to do (RFC 8461 section 5)."""
+
+    ENFORCE = "enforce", "no delivery to a host that does not satisfy the policy"
+    TESTING = "testing", "delivery in any case, failures are reported"
+    NONE = "none", "the domain has no policy any more"
+
+
+# What may be wrong with a certificate, the gravest first: which of several names the
+# failure (SMTP.md 0.2, the order of OpenSSL).
+CERTIFICATE_PROBLEMS = (
+    Reason.UNTRUSTED,
+    Reason.CERT_WEAK,
+    Reason.CERT_INVALID,
+    Reason.NAME_MISMATCH,
+    Reason.CERT_NOT_YET_VALID,
+    Reason.CERT_EXPIRED,
+)
 
 
 class QuitPolicy(Enum):
@@ -233,6 +256,39 @@ class QuitPolicy(Enum):
     OBSERVE = "observe"  # how the session closes never fails a probe
     REQUIRE = "require"  # QUIT must be answered by a complete 221
     STRICT = "strict"  # and the close class must be clean
+
+
+class TlsMode(Enum):
+    """Whether and how a session is encrypted (the config key `tls`)."""
+
+    NONE = "none"
+    OPPORTUNISTIC = "opportunistic"  # STARTTLS where it is offered and granted
+    REQUIRED = "required"  # STARTTLS or failure
+    IMPLICIT = "implicit"  # TLS from the first octet on
+
+
+class TlsVersion(Enum):
+    """The lowest version that is spoken (the config key `min_version`)."""
+
+    TLS10 = "TLS10"
+    TLS11 = "TLS11"
+    TLS12 = "TLS12"
+    TLS13 = "TLS13"
+
+
+class Policy(Enum):
+    """What a finding does (the config keys `verify`, `dane` and `mta_sts`)."""
+
+    OFF = "off"  # not looked at
+    REPORT = "report"  # told by metrics, never fails a probe
+    ENFORCE = "enforce"  # fails the probe
+
+
+class Addresses(Enum):
+    """How many addresses of a name are probed (the config key `addresses`)."""
+
+    FIRST = "first"  # in order, until one connects
+    ALL = "all"  # each one, with its own series
 
 
 class IpFamily(Enum):
