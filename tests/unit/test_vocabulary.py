@@ -16,6 +16,7 @@ from exporter.vocabulary import (
     Reason,
     ReplyClass,
     Skip,
+    StsMode,
     TargetSource,
     Unsolicited,
     Word,
@@ -93,6 +94,7 @@ EVERY_LIST: tuple[type[Word], ...] = (
     ReplyClass,
     Family,
     TargetSource,
+    StsMode,
 )
 EVERY_WORD = [word for words in EVERY_LIST for word in words]
 
