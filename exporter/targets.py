@@ -146,3 +146,32 @@ class Target:
     source: TargetSource = TargetSource.CONFIG
     exchanger: Exchanger | None = None  # of a target with the label `mx_domain`
     address: str | None = None  # probe this address of the host, and label it so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailDomain:
+    """A domain whose mail exchangers are targets, each by itself."""
+
+    domain: str
+    port: int
+    module: Module
+    interval: float
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSource:
+    """Files in Prometheus's file_sd format that name targets."""
+
+    files: tuple[str, ...]  # absolute paths; the last part may hold `*`
+    module: str | None  # of targets that name none; None: by their port
+    refresh: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSource:
+    """An address in Prometheus's http_sd format that names targets."""
+
+    url: str
+    module: str | None
+    refresh: float
