@@ -76,14 +76,21 @@ class Timetable:
         it changed; any other gets its first slot after now. Raises ValueError, with
         nothing changed, for a name that comes twice or an interval that cannot pass.
         """
-        rows: dict[str, _Row] = {}
+        known, rows, new = self._rows, {}, []
         for target in targets:
-            if target.name in rows:
-                raise ValueError(f"target {target.name!r} comes twice")
-            rows[target.name] = self._row(target, now)
+            name = target.name
+            if name in rows:
+                raise ValueError(f"target {name!r} comes twice")
+            row = known.get(name)
+            if row is None or row.target is not target:
+                row = self._row(target, now)
+                new.append((self._due(row), name, row))
+            rows[name] = row
         self._rows = rows
-        self._heap = [(self._due(row), name, row) for name, row in rows.items()]
-        heapq.heapify(self._heap)
+        if new or len(rows) < len(known):  # of a reload without changes: nothing
+            kept = [entry for entry in self._heap if rows.get(entry[1]) is entry[2]]
+            self._heap = kept + new
+            heapq.heapify(self._heap)
 
     def pop_due(self, now: float) -> Iterator[Slot]:
         """Yield each target that is due, moved on to its first slot after now.
