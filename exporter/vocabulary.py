@@ -195,6 +195,7 @@ class Skip(Word):
     OVERRUN = "overrun", "the target's previous probe was still running"
     CAPPED = "capped", "the target's previous probe was still waiting for a place"
     MISSED = "missed", "the exporter itself came a whole interval late"
+    BACKOFF = "backoff", "the server has said 421 more than once in a row"
 
 
 class Unsolicited(Word):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 
 from exporter.schedule.places import Places
+from exporter.schedule.restraint import Restraint
 from exporter.schedule.timetable import Slot, Timetable
 from exporter.targets import Target
 from exporter.vocabulary import Skip
@@ -51,6 +52,7 @@ class Schedule:
         self._monotonic = monotonic
         self._timetable = Timetable(unix_at_zero=wall() - monotonic())
         self._places = Places(concurrency=concurrency, per_host=per_host)
+        self._restraint = Restraint()
         self._waiting: dict[str, Slot] = {}  # by name, as is what is in flight
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._timer: asyncio.Handle | None = None
@@ -86,10 +88,20 @@ class Schedule:
         changed, for targets that the timetable refuses.
         """
         self._timetable.replace(targets, self._monotonic())
+        for name in self._restraint.names:
+            if not self._timetable.find(name):
+                self._restraint.welcome(name)
         for slot in list(self._waiting.values()):
             self._reconsider(slot)
         self._started = True
         self._arm()
+
+    def told(self, target: Target, *, unavailable: bool) -> None:
+        """Hear whether the target's server said 421, which has the next slots wait."""
+        if unavailable:
+            self._restraint.refused(target)
+        else:
+            self._restraint.welcome(target.name)
 
     def resize(self, *, concurrency: int, per_host: int) -> None:
         """Set new caps; running probes above a lower one are left to end."""
@@ -128,6 +140,8 @@ class Schedule:
             self._on_skip(Skip.OVERRUN, 1)
         elif slot.target.name in self._waiting:
             self._on_skip(Skip.CAPPED, 1)
+        elif self._restraint.skips(slot.target.name):
+            self._on_skip(Skip.BACKOFF, 1)
         else:
             self._ask(slot)
 

@@ -745,3 +745,63 @@ async def test_a_schedule_that_never_started_stops(world: World) -> None:
 
     assert await world.schedule.stop(grace=30.0) == 0
     assert now() == 0.0
+
+
+# --- restraint towards servers that say 421
+
+
+@lived()
+async def test_421_in_a_row_makes_the_pauses_longer(world: World) -> None:
+    """After the second 421 in a row one slot is left out, then three, then seven."""
+    a = target("a")
+    world.schedule.replace([a])
+    await asyncio.sleep(offset("a", 60.0) + 1.0)
+    for pause in (0, 1, 3, 7, 7):
+        world.schedule.told(a, unavailable=True)
+        before = len(world.starts("a"))
+        await asyncio.sleep(60.0 * pause)
+        assert len(world.starts("a")) == before
+        await asyncio.sleep(60.0)
+        assert len(world.starts("a")) == before + 1
+
+    assert world.skips == {Skip.BACKOFF: 1 + 3 + 7 + 7}
+
+
+@lived()
+async def test_a_welcome_ends_the_pauses(world: World) -> None:
+    """Any other answer than 421 brings the usual interval back."""
+    a = target("a")
+    world.schedule.replace([a])
+    world.schedule.told(a, unavailable=True)
+    world.schedule.told(a, unavailable=True)
+    world.schedule.told(a, unavailable=False)
+    await asyncio.sleep(120.0)
+
+    assert len(world.starts("a")) == 2
+    assert not world.skips
+
+
+@lived()
+async def test_a_target_that_comes_back_is_not_left_alone(world: World) -> None:
+    """What a server said is forgotten with its target."""
+    a = target("a")
+    world.schedule.replace([a])
+    world.schedule.told(a, unavailable=True)
+    world.schedule.told(a, unavailable=True)
+    world.schedule.replace([])
+    world.schedule.replace([a])
+    await asyncio.sleep(60.0)
+
+    assert len(world.starts("a")) == 1
+
+
+@lived()
+async def test_no_pause_hides_a_target_for_long(world: World) -> None:
+    """A target of a long interval is never left out because of 421."""
+    rare = target("rare", interval=400.0)
+    world.schedule.replace([rare])
+    for _ in range(5):
+        world.schedule.told(rare, unavailable=True)
+    await asyncio.sleep(1200.0)
+
+    assert len(world.starts("rare")) == 3
