@@ -4,10 +4,12 @@ It yields steps and is sent what was heard; it can read neither clock nor socket
 carrier throws Interrupted when a step cannot be finished. A refusal inside the
 conversation still walks on to QUIT; a stream out of step does not (SMTP.md 0.3).
 
-    greeting -> [hold] -> EHLO (HELO after a 5yz) -> [AUTH] -> [MAIL -> RCPT] -> QUIT
+    [TLS] -> greeting -> [hold] -> EHLO (HELO after a 5yz) -> [STARTTLS -> TLS -> EHLO]
+    -> [AUTH] -> [MAIL -> RCPT] -> QUIT
 
 A reply that a module expects to be a refusal ends the walk there, as a success: who was
-not let in does not go on as if.
+not let in does not go on as if. A server that is not taken for who it should be is told
+nothing but QUIT, inside TLS.
 """
 
 import re
@@ -24,6 +26,7 @@ from exporter.smtp.exchange import (
     Interrupted,
     Part,
     Step,
+    begin_tls,
     exchange,
     owed,
     refusal,
@@ -32,7 +35,7 @@ from exporter.smtp.exchange import (
 from exporter.smtp.expectation import matches
 from exporter.smtp.reply import Reply
 from exporter.targets import Auth, Expect, Mail, Module
-from exporter.vocabulary import Phase, Protocol, Quirk, QuitPolicy, Reason
+from exporter.vocabulary import Phase, Protocol, Quirk, QuitPolicy, Reason, TlsMode
 
 Dialogue = Generator[Step, Heard, Findings]
 
@@ -40,8 +43,12 @@ GOODBYE = frozenset({CLOSING})
 PERMANENT = frozenset(range(500, 600))
 # J7: codes not listed count by their first digit, but 221 only ever answers QUIT.
 POSITIVE = frozenset(range(200, 300)) - GOODBYE
+READY = frozenset({220})
 AUTHENTICATED = frozenset({235})
 CHALLENGE = 334
+_STARTTLS = frozenset({"STARTTLS"})
+_BY_STARTTLS = frozenset({TlsMode.OPPORTUNISTIC, TlsMode.REQUIRED})
+_NOT_NOW = frozenset({Reason.DEFERRED, Reason.REJECTED})
 # What may answer a cancelled AUTH (RFC 4954 section 4 says 501) without being judged.
 _ANY = frozenset(range(200, 600)) - GOODBYE - {NOT_AVAILABLE}
 
@@ -62,8 +69,9 @@ def converse(module: Module, own_name: str, secret: bytes = b"") -> Dialogue:
     try:
         yield from _until_quit(module, own_name, secret, findings)
     except Failed as failed:
-        findings.failure = failed.failure
+        findings.failure = findings.failure or failed.failure
         if not failed.in_step:
+            findings.left_by = failed.failure.reason
             return findings
     yield from _quit(module.quit, findings)
     return findings
@@ -72,14 +80,10 @@ def converse(module: Module, own_name: str, secret: bytes = b"") -> Dialogue:
 def _until_quit(
     module: Module, own_name: str, secret: bytes, findings: Findings
 ) -> Part[None]:
-    welcome = yield from _greeting(module.expect, findings)
-    if not welcome:
+    welcome = yield from _welcome(module, findings)
+    if not (welcome and module.ehlo):
         return
-    if module.hold:
-        yield from sit_idle(Step(Phase.HOLD, idle=module.hold), findings)
-    if not module.ehlo:
-        return
-    offered = yield from _ehlo(module, module.ehlo_name or own_name, findings)
+    offered = yield from _introduction(module, module.ehlo_name or own_name, findings)
     if offered is None:
         return
     if module.auth:
@@ -92,6 +96,28 @@ def _until_quit(
         )
     if module.mail and welcome:
         yield from _envelope(module, module.mail, offered, findings)
+
+
+def _welcome(module: Module, findings: Findings) -> Part[bool]:
+    """Await the greeting, inside TLS or not; true when there is more to say."""
+    if module.tls is TlsMode.IMPLICIT:
+        yield from begin_tls(findings)
+    welcome = yield from _greeting(module.expect, findings)
+    if not welcome or findings.failure:
+        return False
+    if module.hold:
+        yield from sit_idle(Step(Phase.HOLD, idle=module.hold), findings)
+    return True
+
+
+def _introduction(
+    module: Module, name: str, findings: Findings
+) -> Part[Capabilities | None]:
+    """Say EHLO, and again inside TLS; None ends the walk."""
+    offered = yield from _ehlo(module, Phase.EHLO, name, findings)
+    if offered and module.tls in _BY_STARTTLS:
+        return (yield from _starttls(module, offered, name, findings))
+    return offered
 
 
 def _wanted(module: Module, phase: Phase, usual: frozenset[int]) -> frozenset[int]:
@@ -111,11 +137,13 @@ def _greeting(expect: Expect, findings: Findings) -> Part[bool]:
     return _positive(reply)
 
 
-def _ehlo(module: Module, name: str, findings: Findings) -> Part[Capabilities | None]:
+def _ehlo(
+    module: Module, phase: Phase, name: str, findings: Findings
+) -> Part[Capabilities | None]:
     """Say EHLO or LHLO; None when a refusal was wanted and came."""
     wanted = _wanted(module, Phase.EHLO, POSITIVE)
     fallback = module.protocol is Protocol.SMTP  # LMTP has none (RFC 2033 section 4.1)
-    hello = Step(Phase.EHLO, command("EHLO" if fallback else "LHLO", name))
+    hello = Step(phase, command("EHLO" if fallback else "LHLO", name))
     accepted = wanted | PERMANENT if fallback else wanted
     reply = yield from exchange(hello, accepted, findings)
     if reply.code in wanted and not _positive(reply):
@@ -123,23 +151,81 @@ def _ehlo(module: Module, name: str, findings: Findings) -> Part[Capabilities | 
     offered = capabilities(reply)
     if reply.code not in wanted:  # J21: HELO after any 5yz, and never after a 4yz
         findings.quirks.add(Quirk.EHLO_FALLBACK)
-        helo = Step(Phase.EHLO, command("HELO", name))
+        helo = Step(phase, command("HELO", name))
         reply = yield from exchange(helo, wanted, findings)
         if not _positive(reply):
             return None
         offered = NOTHING_OFFERED  # RFC 5321 section 3.2: no extended reply to HELO
-    _hold_against(module.expect, offered, findings)
+    _note_offer(offered, findings)
+    last = phase is Phase.EHLO_TLS or module.tls not in _BY_STARTTLS
+    _hold_against(module.expect, offered, phase, last=last)
     return offered
 
 
-def _hold_against(expect: Expect, offered: Capabilities, findings: Findings) -> None:
+def _note_offer(offered: Capabilities, findings: Findings) -> None:
     findings.offer = offered.offer
     findings.quirks |= offered.quirks
-    findings.starttls_offered = "STARTTLS" in offered.keywords
-    if not expect.extensions <= offered.keywords:
-        raise Failed(Phase.EHLO, Reason.NOT_OFFERED)
-    if expect.extensions_absent & offered.keywords:
-        raise Failed(Phase.EHLO, Reason.UNEXPECTED_EXTENSION)
+    starttls = offered.keywords >= _STARTTLS
+    if not findings.encrypted:
+        findings.starttls_offered = starttls
+    elif starttls:
+        findings.quirks.add(Quirk.STARTTLS_READVERTISED)
+
+
+def _hold_against(
+    expect: Expect, offered: Capabilities, phase: Phase, *, last: bool
+) -> None:
+    """Hold what is offered against what is expected of it.
+
+    STARTTLS is looked for before TLS, all else in the last EHLO: servers offer AUTH
+    inside TLS only.
+    """
+    if not _due(expect.extensions, phase, last=last) <= offered.keywords:
+        raise Failed(phase, Reason.NOT_OFFERED)
+    if _due(expect.extensions_absent, phase, last=last) & offered.keywords:
+        raise Failed(phase, Reason.UNEXPECTED_EXTENSION)
+
+
+def _due(keywords: frozenset[str], phase: Phase, *, last: bool) -> frozenset[str]:
+    if phase is Phase.EHLO_TLS:
+        return keywords - _STARTTLS
+    return keywords if last else keywords & _STARTTLS
+
+
+def _starttls(
+    module: Module, offered: Capabilities, name: str, findings: Findings
+) -> Part[Capabilities | None]:
+    """Encrypt by STARTTLS and say EHLO again; nothing said before counts any more.
+
+    Where it is opportunistic and not to be had, the session goes on in the clear (J23).
+    None ends the walk.
+    """
+    granted = yield from _ask_for_tls(module.tls, offered, findings)
+    if not granted:
+        _hold_against(module.expect, offered, Phase.EHLO, last=True)
+        return offered
+    yield from begin_tls(findings)
+    if findings.failure:
+        return None
+    return (yield from _ehlo(module, Phase.EHLO_TLS, name, findings))
+
+
+def _ask_for_tls(
+    mode: TlsMode, offered: Capabilities, findings: Findings
+) -> Part[bool]:
+    optional = mode is TlsMode.OPPORTUNISTIC
+    if not offered.keywords >= _STARTTLS:
+        if optional:
+            return False
+        raise Failed(Phase.STARTTLS, Reason.NOT_OFFERED)
+    step = Step(Phase.STARTTLS, command("STARTTLS"))
+    try:
+        yield from exchange(step, READY, findings, behind=Reason.INJECTION)
+    except Failed as failed:
+        if optional and failed.in_step and failed.failure.reason in _NOT_NOW:
+            return False
+        raise
+    return True
 
 
 def _auth(
@@ -149,7 +235,7 @@ def _auth(
     wanted: frozenset[int],
     findings: Findings,
 ) -> Part[bool]:
-    if not auth.allow_plaintext:
+    if not (auth.allow_plaintext or findings.encrypted):
         raise Failed(Phase.AUTH, Reason.TLS_REQUIRED)
     if auth.mechanism.value not in offered.mechanisms:
         raise Failed(Phase.AUTH, Reason.NOT_OFFERED)

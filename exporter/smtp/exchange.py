@@ -28,29 +28,44 @@ class Step(NamedTuple):
     """One thing to do: write the line if there is one, then wait for what `idle` says.
 
     With `idle` None one complete reply is awaited; else the line stays silent for that
-    many seconds, or until the server says something.
+    many seconds, or until the server says something. With `encrypt` TLS is begun, and
+    nothing is written or awaited but its handshake.
     """
 
     phase: Phase
     line: bytes | None = None
     idle: float | None = None
     shown: bytes | None = None  # instead of a line that holds a secret
+    encrypt: bool = False
 
 
 class Heard(NamedTuple):
-    """What came back: the reply that was awaited, and octets that nobody asked for."""
+    """What came back: the reply that was awaited, and octets that nobody asked for.
+
+    Where octets were there before the line was written, it was not, and there is no
+    reply. After a handshake, `refused` is why the module's policies do not take the
+    server for who it should be.
+    """
 
     reply: Reply | None
     surplus: bytes | bytearray = b""
+    refused: Reason | None = None
 
 
 class Interrupted(Exception):
     """The step could not be finished; thrown into the dialogue by its carrier."""
 
-    def __init__(self, reason: Reason) -> None:
-        """Keep the reason; the phase is that of the step."""
+    def __init__(
+        self, reason: Reason, *, phase: Phase | None = None, detail: str = ""
+    ) -> None:
+        """Keep the reason; the phase is that of the step, unless another is named.
+
+        `detail` is what the reason's own words leave out, for people.
+        """
         super().__init__(str(reason))
         self.reason = reason
+        self.phase = phase
+        self.detail = detail
 
 
 @dataclass(slots=True)
@@ -62,7 +77,9 @@ class Findings:
     unsolicited: list[Unsolicited] = field(default_factory=list)
     offer: Offer | None = None
     starttls_offered: bool | None = None
+    encrypted: bool = False
     unavailable: bool = False  # a 421 was read before QUIT
+    left_by: Reason | None = None  # what ended the conversation before QUIT
     quit_begun: bool = False  # the exchange of QUIT was entered
     quit_code: int | None = None
     quit_broken: Reason | None = None  # why QUIT has no complete reply
@@ -82,12 +99,21 @@ class Failed(Exception):
 Part = Generator[Step, Heard, T]
 
 
-def exchange(step: Step, expected: frozenset[int], findings: Findings) -> Part[Reply]:
+def exchange(
+    step: Step,
+    expected: frozenset[int],
+    findings: Findings,
+    *,
+    behind: Reason | None = None,
+) -> Part[Reply]:
     """Await the reply to one step before QUIT.
 
-    Raises Failed for anything but `expected`.
+    Raises Failed for anything but `expected`; for octets behind it with the reason
+    `behind`, where one is given.
     """
     heard = yield from _carry(step)
+    if heard.reply is None:
+        _refuse(step.phase, None, _judge_surplus(heard.surplus, findings))
     reply = owed(heard)
     findings.quirks |= reply.quirks
     refused = refusal(reply.code, expected)
@@ -95,7 +121,10 @@ def exchange(step: Step, expected: frozenset[int], findings: Findings) -> Part[R
         findings.unsolicited.append(Unsolicited.CODE_221)
     elif refused is Reason.UNAVAILABLE:
         findings.unavailable = True
-    _refuse(step.phase, refused, _judge_surplus(heard.surplus, findings))
+    surplus = _judge_surplus(heard.surplus, findings)
+    if surplus and behind and not refused:
+        surplus = _Surplus(behind, in_step=False)
+    _refuse(step.phase, refused, surplus)
     return reply
 
 
@@ -108,11 +137,24 @@ def sit_idle(step: Step, findings: Findings) -> Part[None]:
     _refuse(step.phase, None, _judge_surplus(heard.surplus, findings))
 
 
+def begin_tls(findings: Findings) -> Part[None]:
+    """Encrypt; a server that is not taken for who it should be is a failure noted.
+
+    The conversation goes on from there, to its QUIT inside TLS (RFC 3207 section 4.1).
+    Raises Failed when there is no TLS.
+    """
+    heard = yield from _carry(Step(Phase.TLS, encrypt=True))
+    findings.encrypted = True
+    if heard.refused:
+        findings.failure = Failure(Phase.TLS, heard.refused)
+
+
 def _carry(step: Step) -> Part[Heard]:
     try:
         return (yield step)
     except Interrupted as interrupted:
-        raise Failed(step.phase, interrupted.reason, in_step=False) from interrupted
+        phase = interrupted.phase or step.phase
+        raise Failed(phase, interrupted.reason, in_step=False) from interrupted
 
 
 def owed(heard: Heard) -> Reply:

@@ -59,8 +59,7 @@ def _without_quit(findings: Findings) -> Close:
     """Name a session without QUIT; a 221 counts, whatever failed before it."""
     if Unsolicited.CODE_221 in findings.unsolicited:
         return Close.UNSOLICITED_221
-    reason = findings.failure.reason if findings.failure else Reason.NONE
-    return _WITHOUT_QUIT.get(reason, Close.ABORTED)
+    return _WITHOUT_QUIT.get(findings.left_by or Reason.NONE, Close.ABORTED)
 
 
 def _by_code(code: int, tcp_end: TcpEnd | None) -> Close:

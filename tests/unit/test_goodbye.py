@@ -29,7 +29,7 @@ WITHOUT_QUIT = {
 @UNAVAILABLE_BEFORE
 def test_without_quit(reason: Reason, unavailable: bool) -> None:
     """Without QUIT the session ended by FIN, by RST, or by ourselves."""
-    findings = Findings(failure=failed(reason), unavailable=unavailable)
+    findings = Findings(left_by=reason, unavailable=unavailable)
 
     assert close_class(findings, None) is WITHOUT_QUIT.get(reason, Close.ABORTED)
 
