@@ -7,9 +7,17 @@ only then, so a limit that runs out cannot swallow what was just read. Only
 
 import asyncio
 import socket
+from enum import Enum, auto
 from typing import Protocol
 
 _READ_OCTETS = 64 * 1024
+
+
+class End(Enum):
+    """What a client says when it has no more to say; FIN comes last."""
+
+    CLOSE_NOTIFY = auto()  # inside TLS (RFC 8446 section 6.1)
+    FIN = auto()
 
 
 class Channel(Protocol):
@@ -18,8 +26,8 @@ class Channel(Protocol):
     async def send(self, octets: bytes) -> None:
         """Send all octets. Raises ConnectionError when the client is gone."""
 
-    async def receive(self, limit: float | None) -> bytes | None:
-        """Give what arrives first; b"" is the client's end, None the limit's.
+    async def receive(self, limit: float | None) -> bytes | End | None:
+        """Give what arrives first: octets or an end; None when the limit ran out.
 
         Raises ConnectionError when the client reset the connection.
         """
@@ -68,11 +76,11 @@ class PlainChannel:
             except BlockingIOError:
                 await _writable(self._sock)
 
-    async def receive(self, limit: float | None) -> bytes | None:
-        """Give what arrives first; b"" is the client's FIN, None the limit's end."""
+    async def receive(self, limit: float | None) -> bytes | End | None:
+        """Give octets or the client's FIN; None when the limit (seconds) ran out."""
         while True:
             try:
-                return self._sock.recv(_READ_OCTETS)
+                return self._sock.recv(_READ_OCTETS) or End.FIN
             except BlockingIOError:
                 if limit == 0 or not await readable(self._sock, limit):
                     return None

@@ -7,18 +7,23 @@ which answers the last command by a function of it.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from exporter.demo.certificates import Kind
 from exporter.demo.proxy import header
 from exporter.demo.session import MAX_RESPONSE_OCTETS, Session
+from exporter.demo.tls_context import Options, server_context
 
 # A flood must outlast any client's patience, and still end.
 FLOOD_OCTETS = 64 * 1024 * 1024
 FLOOD_SECONDS = 10.0
 FLOOD_CHUNK = 64 * 1024
+
+ANY_NAME = "*"  # no server's name
 
 
 class Step(Protocol):
@@ -128,13 +133,17 @@ class Finish:
     """FIN: end the server's half, then read and discard until the client closes.
 
     Never a plain close: a QUIT on its way would turn it into a reset. Only commands
-    that may be `on_their_way` may still come.
+    that may be `on_their_way` may still come, and a `client_hello` that TLS was allowed
+    to begin with. FIN is TCP's: inside TLS it comes without close_notify.
     """
 
     on_their_way: frozenset[bytes] = frozenset({b"QUIT"})
+    client_hello: bool = False
 
     async def play(self, session: Session) -> None:
         """Shut the sending side down, read to the end, close."""
+        if self.client_hello:
+            session.allow_hello()
         session.end_writing()
         await session.watch(
             None, lambda octets: session.allow_commands(octets, self.on_their_way)
@@ -218,10 +227,65 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Shake hands; from then on all is said and heard inside TLS.
+
+    The certificate is of this kind, for this name; a client that did not ask for the
+    name by SNI gets the `otherwise` kind, where there is one. What it asked for must be
+    `sni`; with None it must have asked for nothing. `version` is the only one spoken,
+    in place of 1.2 and above. A client that must show a `client_certificate` needs one
+    of our authority's. Something else than a ClientHello is recorded as a violation and
+    answered by FIN; whoever breaks the handshake off ends the session.
+    """
+
+    kind: Kind = Kind.GOOD
+    name: str = "mail.test"
+    sni: str | None = field(default=ANY_NAME, kw_only=True)
+    otherwise: Kind | None = field(default=None, kw_only=True)
+    version: ssl.TLSVersion | None = field(default=None, kw_only=True)
+    client_certificate: bool = field(default=False, kw_only=True)
+
+    async def play(self, session: Session) -> None:
+        """Await the ClientHello, answer it, and compare what it asked for."""
+        options = Options(
+            self.kind, self.name, self.otherwise, self.version, self.client_certificate
+        )
+        asked = await session.encrypt(server_context(options))
+        if asked and self.sni not in {ANY_NAME, asked.name}:
+            session.violate(f"SNI was {asked.name!r} and not {self.sni!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHello:
+    """Await the first record of a handshake, and leave it unanswered.
+
+    Something else is recorded as a violation and answered by FIN. Behind it only an
+    alert may come, and the courtesy QUIT of a client that was greeted before.
+    """
+
+    async def play(self, session: Session) -> None:
+        """Read it; a client that goes away instead has done nothing wrong."""
+        await session.client_hello()
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """close_notify: say that nothing more comes inside TLS, and leave TCP open."""
+
+    async def play(self, session: Session) -> None:
+        """Send the alert."""
+        await session.notify()
+
+
+NOTIFY = Notify()
+
+
+@dataclass(frozen=True, slots=True)
 class ProxyHeader:
     """Await a PROXY header of this version that says the connection's real addresses.
 
-    It is the first thing on the wire, and nothing comes behind it until the greeting.
+    It is the first thing on the wire, and nothing comes behind it until the greeting,
+    save a ClientHello, which a server without TLS then finds out of place.
     Another header is recorded as a violation and answered by FIN.
     """
 
@@ -277,6 +341,8 @@ def script(*parts: Step | bytes | Script) -> Script:
 GREETING = b"220 mx.test ESMTP ready\r\n"
 BYE = b"221 2.0.0 bye\r\n"
 OFFER = b"250-mx.test\r\n250-SIZE 1000\r\n250 8BITMIME\r\n"
+OFFER_STARTTLS = b"250-mx.test\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 STARTTLS\r\n"
+GO_AHEAD = b"220 2.0.0 go ahead\r\n"
 
 EHLO = Expect(b"EHLO", any_argument=True)
 HELO = Expect(b"HELO", any_argument=True)
@@ -286,3 +352,7 @@ QUIT = Expect(b"QUIT")
 GRT = script(GREETING)
 EHL = script(EHLO, OFFER)
 QUI = script(QUIT, BYE, FIN)
+
+EHS = script(EHLO, OFFER_STARTTLS)
+STARTTLS = script(Expect(b"STARTTLS"), GO_AHEAD)
+QUI_TLS = script(QUIT, BYE, NOTIFY, FIN)

@@ -1,28 +1,42 @@
-"""A plain socket client sees what each step promises, on both kinds of loop."""
+"""A client of few lines sees what each step promises, on both kinds of loop."""
 
 import asyncio
 import socket
+import ssl
+import warnings
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from exporter.demo.certificates import Kind, authority, issue
 from exporter.demo.listener import LOOPBACK, UNIX, ScriptedServer, closed_port
 from exporter.demo.script import (
     BYE,
     CLOSE,
+    EHL,
     EHLO,
+    EHS,
     FIN,
+    GO_AHEAD,
     GREETING,
     GRT,
     HOLD,
+    NOTIFY,
+    OFFER,
+    OFFER_STARTTLS,
     QUI,
+    QUI_TLS,
     QUIT,
     RST,
+    STARTTLS,
     Answer,
     CameFrom,
+    ClientHello,
     Dribble,
     Expect,
     Finish,
@@ -33,10 +47,16 @@ from exporter.demo.script import (
     Script,
     Silence,
     Step,
+    Tls,
     Wait,
     script,
 )
-from exporter.demo.session import Left, Session
+from exporter.demo.session import (
+    MAX_KEPT_OCTETS,
+    MAX_VIOLATIONS,
+    Left,
+    Session,
+)
 from tests.wire.ports import filtered_port
 
 T = TypeVar("T")
@@ -45,6 +65,9 @@ Client = Callable[[socket.socket], T]
 Part = Step | bytes | Script
 
 PATIENCE = 5.0
+# Made before there are threads, which would each make one of their own.
+TRUSTED = authority().decode()
+HANDSHAKE_FAILURE = bytes.fromhex("15 03 03 00 02 02 28")  # an alert
 
 
 def _call(port: int, client: Client[T]) -> T:
@@ -532,3 +555,817 @@ def test_filtered_port() -> None:
     """A connection to a filtered port is neither made nor refused."""
     with filtered_port() as port, pytest.raises(TimeoutError):
         socket.create_connection((LOOPBACK, port), 0.2)
+
+
+class Secure:
+    """A client inside TLS, which tells a server's close_notify from its FIN."""
+
+    def __init__(
+        self, sock: socket.socket, context: ssl.SSLContext, name: str | None
+    ) -> None:
+        """Prepare; `name` is asked for by SNI."""
+        self.sock = sock
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self.tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=name
+        )
+
+    def shake(self) -> None:
+        """Shake hands, to the end."""
+        self._carry(self.tls.do_handshake)
+
+    def read(self) -> bytes:
+        """Give one record's content; b"" is close_notify, and FIN an EOFError."""
+        try:
+            return self._carry(lambda: self.tls.read(65536))
+        except ssl.SSLZeroReturnError:  # instead of b"" behind a close_notify of ours
+            return b""
+
+    def read_all(self) -> bytes:
+        """Read to the server's FIN, with close_notify before it or without."""
+        said = b""
+        try:
+            while octets := self.read():
+                said += octets
+        except EOFError:
+            return said
+        assert _read_all(self.sock) == b""
+        return said
+
+    def say(self, *records: bytes, plain: bytes = b"") -> None:
+        """Send each as a record of its own, and what is not inside TLS, all at once."""
+        for octets in records:
+            self.tls.write(octets)
+        self.sock.sendall(self._outgoing.read() + plain)
+
+    def notify(self) -> None:
+        """Say close_notify, and await none."""
+        with suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        self._flush()
+
+    def _carry(self, call: Callable[[], T]) -> T:
+        while True:
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                pass
+            finally:
+                self._flush()
+            octets = self.sock.recv(65536)
+            if not octets:
+                raise EOFError
+            self._incoming.write(octets)
+
+    def _flush(self) -> None:
+        octets = self._outgoing.read()
+        if octets:
+            self.sock.sendall(octets)
+
+    def hello(self) -> bytes:
+        """Give the first octets of a handshake, unsent."""
+        with pytest.raises(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+        return self._outgoing.read()
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    """Make a client that takes what the authority stands for, and nothing else."""
+    return ssl.create_default_context(cadata=TRUSTED)
+
+
+def _gullible(
+    lowest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+    highest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+) -> ssl.SSLContext:
+    """Make a client that takes whatever it is shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():  # 1.0 is deprecated, and asked for
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = lowest
+        context.maximum_version = highest
+    return context
+
+
+def _inside(
+    client: Callable[[Secure], T],
+    context: ssl.SSLContext | None = None,
+    name: str | None = "mail.test",
+) -> Client[T]:
+    """Make a client that shakes hands before all else."""
+
+    def outside(sock: socket.socket) -> T:
+        secure = Secure(sock, context or _trusting(), name)
+        secure.shake()
+        return client(secure)
+
+    return outside
+
+
+def _say_inside(*records: bytes) -> Client[None]:
+    """Make a client that reads the greeting inside TLS, says records, reads to EOF."""
+
+    def client(secure: Secure) -> None:
+        assert secure.read()
+        secure.say(*records)
+        secure.read_all()
+
+    return _inside(client)
+
+
+def _refused(sock: socket.socket, context: ssl.SSLContext) -> str:
+    """Shake hands in vain, hang up, and give the client's reason."""
+    client = _inside(Secure.read, context)
+    with pytest.raises(ssl.SSLError) as caught:
+        client(sock)
+    sock.shutdown(socket.SHUT_WR)
+    _read_all(sock)
+    return caught.value.reason
+
+
+def test_tls(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """All is said inside TLS, and a goodbye there is 221, close_notify and FIN."""
+
+    def client(secure: Secure) -> bytes:
+        said = secure.read()
+        secure.say(b"EHLO x\r\n")
+        said += secure.read()
+        secure.say(b"QUIT\r\n")
+        said += secure.read()
+        assert secure.read() == b""
+        assert secure.sock.recv(1000) == b""
+        return said
+
+    said, session = _meet(in_loop, _inside(client), Tls(), GRT, EHL, QUI_TLS)
+
+    assert said == GREETING + OFFER + BYE
+    assert session.violations == []
+    assert session.encrypted
+    assert session.received == b"EHLO x\r\nQUIT\r\n"
+    assert session.said_octets == len(said)
+    assert session.said_notify is not None
+    assert session.heard_notify is None
+    assert session.left is Left.FIN
+
+
+def test_starttls(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """After STARTTLS a client shakes hands and says EHLO again."""
+
+    def client(sock: socket.socket) -> bytes:
+        said = sock.recv(1000)
+        for line in (b"EHLO x\r\n", b"STARTTLS\r\n"):
+            sock.sendall(line)
+            said += sock.recv(1000)
+        secure = Secure(sock, _trusting(), "mail.test")
+        secure.shake()
+        for line in (b"EHLO x\r\n", b"QUIT\r\n"):
+            secure.say(line)
+            said += secure.read()
+        return said + secure.read_all()
+
+    said, session = _meet(in_loop, client, GRT, EHS, STARTTLS, Tls(), EHL, QUI_TLS)
+
+    assert said == GREETING + OFFER_STARTTLS + GO_AHEAD + OFFER + BYE
+    assert session.violations == []
+
+
+def test_no_second_ehlo(in_loop: InLoop[tuple[None, Session]]) -> None:
+    """A client that takes up inside TLS where it was before breaks the script."""
+
+    def client(sock: socket.socket) -> None:
+        assert sock.recv(1000)
+        sock.sendall(b"STARTTLS\r\n")
+        assert sock.recv(1000)
+        secure = Secure(sock, _trusting(), "mail.test")
+        secure.shake()
+        secure.say(b"MAIL FROM:<>\r\n")
+        secure.read_all()
+
+    _, session = _meet(in_loop, client, GRT, STARTTLS, Tls(), EHL, QUI_TLS)
+
+    assert len(session.violations) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "octets"),
+    [
+        (Tls(), b"EHLO x\r\n"),
+        (Tls(), b"Q"),
+        (ClientHello(), b"EHLO x\r\n"),
+        (ClientHello(), b"Q"),
+        (ClientHello(), b"\x16\x03\x01\xff\xff"),
+    ],
+)
+def test_no_client_hello(
+    in_loop: InLoop[tuple[bytes, Session]], step: Step, octets: bytes
+) -> None:
+    """A client that says anything but a ClientHello is recorded, and hung up on."""
+
+    def client(sock: socket.socket) -> bytes:
+        sock.sendall(octets)
+        return _read_all(sock)
+
+    said, session = _meet(in_loop, client, step, GRT, HOLD)
+
+    assert said == b""
+    assert len(session.violations) == 1
+
+
+def test_bad_client_hello(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """A handshake that is none is broken off by an alert and FIN."""
+
+    def client(sock: socket.socket) -> bytes:
+        sock.sendall(b"\x16\x03\x01\xff\xff")
+        return _read_all(sock)
+
+    said, session = _meet(in_loop, client, Tls(), GRT, HOLD)
+
+    assert said[:1] == HANDSHAKE_FAILURE[:1]
+    assert not session.encrypted
+    assert any("S: breaks the handshake off" in line for line in session.story)
+
+
+@pytest.mark.parametrize("step", [Tls(), ClientHello()])
+def test_plain_client_at_a_tls_port(
+    in_loop: InLoop[tuple[None, Session]], step: Step
+) -> None:
+    """A client that waits in vain for a greeting, and goes, has done nothing wrong."""
+
+    def client(sock: socket.socket) -> None:
+        sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            sock.recv(1000)
+
+    _, session = _meet(in_loop, client, step, HOLD)
+
+    assert session.violations == []
+    assert session.left is Left.FIN
+
+
+def test_octets_before_the_client_hello(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """Between STARTTLS and the ClientHello not one octet may come."""
+
+    def client(sock: socket.socket) -> bytes:
+        assert sock.recv(1000)
+        sock.sendall(b"STARTTLS\r\n")
+        assert sock.recv(1000)
+        sock.sendall(b"NOOP\r\n")
+        return _read_all(sock)
+
+    _, session = _meet(in_loop, client, GRT, STARTTLS, Tls(), HOLD)
+
+    assert len(session.violations) == 1
+
+
+def test_client_hello_too_early(in_loop: InLoop[tuple[None, Session]]) -> None:
+    """A ClientHello right behind STARTTLS is understood, and a violation."""
+
+    def client(sock: socket.socket) -> None:
+        assert sock.recv(1000)
+        secure = Secure(sock, _trusting(), "mail.test")
+        sock.sendall(b"STARTTLS\r\n" + secure.hello())
+        assert sock.recv(len(GO_AHEAD)) == GO_AHEAD
+        secure.shake()
+        secure.say(b"QUIT\r\n")
+        secure.read_all()
+
+    _, session = _meet(in_loop, client, GRT, STARTTLS, Tls(), QUI_TLS)
+
+    assert len(session.violations) == 1
+    assert session.encrypted
+
+
+def test_proxy_header_before_tls(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """A ClientHello may come together with the PROXY header ahead of it."""
+
+    def client(sock: socket.socket) -> bytes:
+        ports = (sock.getsockname()[1], sock.getpeername()[1])
+        secure = Secure(sock, _trusting(), "mail.test")
+        line = b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" % ports
+        sock.sendall(line + secure.hello())
+        secure.shake()
+        return secure.read_all()
+
+    said, session = _meet(in_loop, client, ProxyHeader(1), Tls(), GRT, NOTIFY)
+
+    assert said == GREETING
+    assert session.violations == []
+
+
+def test_proxy_header_and_tls_for_nobody(
+    in_loop: InLoop[tuple[None, Session]],
+) -> None:
+    """A ClientHello behind the PROXY header is out of place where no TLS begins."""
+
+    def client(sock: socket.socket) -> None:
+        ports = (sock.getsockname()[1], sock.getpeername()[1])
+        line = b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" % ports
+        sock.sendall(line + Secure(sock, _gullible(), None).hello())
+        _read_all(sock)
+
+    _, session = _meet(in_loop, client, ProxyHeader(1), GRT, FIN)
+
+    assert session.violations
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a client asks for by SNI, and what a server wants it to."""
+
+    asked: str | None
+    sni: str | None
+    right: bool
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        Asking("mail.test", "mail.test", right=True),
+        Asking("mail.test", "mx.test", right=False),
+        Asking("mail.test", None, right=False),
+        Asking(None, None, right=True),
+        Asking(None, "mail.test", right=False),
+        Asking("127.0.0.1", None, right=True),
+    ],
+    ids=str,
+)
+def test_sni(in_loop: InLoop[tuple[bytes, Session]], asking: Asking) -> None:
+    """A script can ask which name the client asked for, and that it asked for none."""
+    said, session = _meet(
+        in_loop,
+        _inside(Secure.read_all, _gullible(), asking.asked),
+        Tls(sni=asking.sni),
+        GRT,
+        NOTIFY,
+    )
+
+    assert said == GREETING
+    assert (session.violations == []) is asking.right
+
+
+def test_sni_of_nobody(in_loop: InLoop[tuple[str, Session]]) -> None:
+    """What a client asked for is not judged where its ClientHello came to nothing."""
+    _, session = _meet(
+        in_loop,
+        lambda sock: _refused(sock, _gullible()),
+        Tls(sni="mx.test", version=ssl.TLSVersion.TLSv1),
+        GRT,
+    )
+
+    assert session.violations == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ("mail.test", Kind.GOOD),
+        ("mx.test", Kind.OTHER_NAME),
+        (None, Kind.OTHER_NAME),
+    ],
+)
+def test_certificate_by_sni(
+    in_loop: InLoop[tuple[bytes | None, Session]], asked: str | None, kind: Kind
+) -> None:
+    """A server may show its certificate only to who asked for the name."""
+    leaf, _ = _meet(
+        in_loop,
+        _inside(lambda secure: secure.tls.getpeercert(True), _gullible(), asked),
+        Tls(otherwise=Kind.OTHER_NAME),
+        HOLD,
+    )
+
+    assert leaf == issue(kind).chain[0]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_certificates(
+    in_loop: InLoop[tuple[bytes | None, Session]], kind: Kind
+) -> None:
+    """A server shows any kind of certificate, and a gullible client takes it."""
+    leaf, session = _meet(
+        in_loop,
+        _inside(lambda secure: secure.tls.getpeercert(True), _gullible()),
+        Tls(kind),
+        HOLD,
+    )
+
+    assert leaf == issue(kind).chain[0]
+    assert session.encrypted
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [
+        (ssl.TLSVersion.TLSv1, "TLSv1"),
+        (ssl.TLSVersion.TLSv1_2, "TLSv1.2"),
+        (ssl.TLSVersion.TLSv1_3, "TLSv1.3"),
+    ],
+)
+def test_version(
+    in_loop: InLoop[tuple[str | None, Session]], version: ssl.TLSVersion, name: str
+) -> None:
+    """A server can speak one version only, however old it is."""
+    agreed, _ = _meet(
+        in_loop,
+        _inside(lambda secure: secure.tls.version(), _gullible(ssl.TLSVersion.TLSv1)),
+        Tls(version=version),
+        HOLD,
+    )
+
+    assert agreed == name
+
+
+def test_no_common_version(in_loop: InLoop[tuple[str, Session]]) -> None:
+    """A client that does not speak the server's version is told so by an alert."""
+    reason, session = _meet(
+        in_loop,
+        lambda sock: _refused(sock, _gullible()),
+        Tls(version=ssl.TLSVersion.TLSv1),
+        GRT,
+    )
+
+    assert reason == "TLSV1_ALERT_PROTOCOL_VERSION"
+    assert session.violations == []
+    assert any("S: breaks the handshake off" in line for line in session.story)
+
+
+BOTH = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", BOTH)
+def test_no_client_certificate(
+    in_loop: InLoop[tuple[str, Session]], version: ssl.TLSVersion
+) -> None:
+    """A server that demands a client's certificate refuses who has none."""
+    reason, session = _meet(
+        in_loop,
+        lambda sock: _refused(sock, _gullible()),
+        Tls(version=version, client_certificate=True),
+        GRT,
+    )
+
+    assert "ALERT" in reason
+    assert session.violations == []
+    assert session.said_octets == 0
+
+
+@pytest.mark.parametrize("version", BOTH)
+@pytest.mark.parametrize(
+    ("kind", "taken"), [(Kind.CLIENT_ONLY, True), (Kind.UNKNOWN_CA, False)]
+)
+def test_client_certificate(
+    in_loop: InLoop[tuple[bytes, Session]],
+    tmp_path: Path,
+    version: ssl.TLSVersion,
+    kind: Kind,
+    taken: bool,
+) -> None:
+    """A server that demands a client's certificate takes its authority's only."""
+    issued, file = issue(kind, "client.test"), tmp_path / "client.pem"
+    file.write_bytes(issued.key + issued.pem)
+    context = _gullible()
+    context.load_cert_chain(file)
+
+    def client(sock: socket.socket) -> bytes:
+        secure = Secure(sock, context, "mail.test")
+        try:
+            secure.shake()
+            return secure.read_all()
+        except ssl.SSLError:
+            return b""
+
+    said, session = _meet(
+        in_loop, client, Tls(version=version, client_certificate=True), GRT, NOTIFY
+    )
+
+    assert said == (GREETING if taken else b"")
+    assert session.encrypted is taken
+
+
+def test_records(in_loop: InLoop[tuple[list[bytes], Session]]) -> None:
+    """Each piece that is said inside TLS is a record of its own."""
+
+    def client(secure: Secure) -> list[bytes]:
+        records = []
+        while octets := secure.read():
+            records.append(octets)
+        return records
+
+    records, _ = _meet(
+        in_loop, _inside(client), Tls(), Dribble(b"220 x\r\n", 0), GRT, NOTIFY
+    )
+
+    assert records == [bytes((octet,)) for octet in b"220 x\r\n"] + [GREETING]
+
+
+def test_flood_inside(in_loop: InLoop[tuple[int, Session]]) -> None:
+    """A flood inside TLS arrives whole, in as many records as it takes."""
+    size, _ = _meet(
+        in_loop,
+        _inside(lambda secure: len(secure.read_all())),
+        Tls(),
+        Flood(b"x", total=1 << 20),
+        FIN,
+    )
+
+    assert size == 1 << 20
+
+
+def test_fin_without_close_notify(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """FIN inside TLS is TCP's alone, and what the client still says is heard."""
+
+    def client(secure: Secure) -> bytes:
+        said = secure.read()
+        with pytest.raises(EOFError):
+            secure.read()
+        secure.say(b"QUIT\r\n")
+        return said
+
+    said, session = _meet(in_loop, _inside(client), Tls(), GRT, FIN)
+
+    assert said == GREETING
+    assert session.said_notify is None
+    assert session.received == b"QUIT\r\n"
+    assert session.violations == []
+    assert session.left is Left.FIN
+
+
+def test_reset_inside(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """A reset inside TLS is TCP's, and what was said before it arrives."""
+
+    def client(secure: Secure) -> bytes:
+        assert secure.read() == GREETING
+        secure.say(b"QUIT\r\n")
+        said = secure.read()
+        with pytest.raises(ConnectionResetError):
+            secure.read()
+        return said
+
+    said, session = _meet(
+        in_loop, _inside(client), Tls(), GRT, QUIT, BYE, Silence(0.1), RST
+    )
+
+    assert said == BYE
+    assert session.said_notify is None
+
+
+def test_hold_behind_close_notify(in_loop: InLoop[tuple[None, Session]]) -> None:
+    """A client's close_notify is recorded, and when it came, apart from its FIN."""
+
+    def client(secure: Secure) -> None:
+        assert secure.read() == GREETING
+        assert secure.read() == b""
+        secure.sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            secure.sock.recv(1000)
+        secure.notify()
+        with pytest.raises(TimeoutError):
+            secure.sock.recv(1000)
+
+    _, session = _meet(in_loop, _inside(client), Tls(), GRT, NOTIFY, HOLD)
+
+    assert session.said_notify is not None
+    assert session.heard_notify is not None
+    assert session.left_at is not None
+    assert session.heard_notify - session.said_notify > 0.1
+    assert session.left_at - session.heard_notify > 0.1
+    assert session.left is Left.FIN
+
+
+def test_octets_behind_close_notify(in_loop: InLoop[tuple[None, Session]]) -> None:
+    """Whoever said close_notify has no more to say."""
+
+    def client(secure: Secure) -> None:
+        assert secure.read() == GREETING
+        secure.notify()
+        secure.say(plain=b"QUIT\r\n")
+
+    _, session = _meet(in_loop, _inside(client), Tls(), GRT, HOLD)
+
+    assert len(session.violations) == 1
+    assert session.left is Left.FIN
+
+
+@pytest.mark.parametrize("rude", RUDE, ids=lambda rude: rude.rule)
+def test_violations_inside(in_loop: InLoop[tuple[None, Session]], rude: Rude) -> None:
+    """A client that breaks a rule inside TLS is recorded as doing so."""
+    _, session = _meet(
+        in_loop, _say_inside(rude.lines), Tls(), GRT, rude.expected, BYE, FIN
+    )
+
+    assert session.violations
+
+
+def test_commands_in_records(in_loop: InLoop[tuple[None, Session]]) -> None:
+    """Two commands at once are a violation though each has a record to itself."""
+    client = _say_inside(b"EHLO x\r\n", b"NOOP\r\n")
+
+    _, session = _meet(in_loop, client, Tls(), GRT, EHL, FIN)
+
+    assert session.violations
+
+
+def test_early_talker_inside(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """Who has shaken hands keeps silent until the greeting."""
+
+    def client(secure: Secure) -> bytes:
+        secure.say(b"QUIT\r\n")
+        return secure.read_all()
+
+    _, session = _meet(in_loop, _inside(client), Tls(), Silence(0.1), GRT, FIN)
+
+    assert len(session.violations) == 1
+
+
+def test_courtesy_too_early_inside(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """Inside TLS too a courtesy QUIT needs one complete greeting."""
+
+    def client(secure: Secure) -> bytes:
+        secure.say(b"QUIT\r\n")
+        return secure.read_all()
+
+    _, session = _meet(in_loop, _inside(client), Tls(), FIN)
+
+    assert len(session.violations) == 1
+
+
+def test_greeting_before_starttls_counts(
+    in_loop: InLoop[tuple[None, Session]],
+) -> None:
+    """Who was greeted before STARTTLS may say a courtesy QUIT inside TLS."""
+
+    def client(sock: socket.socket) -> None:
+        assert sock.recv(1000)
+        sock.sendall(b"STARTTLS\r\n")
+        assert sock.recv(1000)
+        secure = Secure(sock, _trusting(), "mail.test")
+        secure.shake()
+        secure.say(b"QUIT\r\n")
+        secure.read_all()
+
+    _, session = _meet(in_loop, client, GRT, STARTTLS, Tls(), FIN)
+
+    assert session.violations == []
+
+
+def test_plaintext_inside(in_loop: InLoop[tuple[bytes, Session]]) -> None:
+    """Octets that cannot be TLS are a violation, and end the session."""
+
+    def client(secure: Secure) -> bytes:
+        assert secure.read() == GREETING
+        secure.say(plain=b"QUIT\r\n")
+        return _read_all(secure.sock)
+
+    _, session = _meet(in_loop, _inside(client), Tls(), GRT, QUI_TLS)
+
+    assert len(session.violations) == 1
+    assert session.left is Left.FIN
+
+
+def test_plaintext_behind_a_command(
+    in_loop: InLoop[tuple[bytes, Session]],
+) -> None:
+    """A command is heard though what comes behind it breaks TLS; nobody is answered."""
+
+    def client(secure: Secure) -> bytes:
+        assert secure.read() == GREETING
+        secure.say(b"EHLO x\r\n", plain=b"QUIT\r\n")
+        with pytest.raises(ssl.SSLError, match="ALERT"):
+            secure.read()
+        return _read_all(secure.sock)
+
+    behind, session = _meet(in_loop, _inside(client), Tls(), GRT, EHL, QUI_TLS)
+
+    assert behind == b""
+    assert session.line == b"EHLO x"
+    assert len(session.violations) == 1
+
+
+def test_client_breaks_the_handshake_off(
+    in_loop: InLoop[tuple[str, Session]],
+) -> None:
+    """A client that does not like the certificate ends the session by its alert."""
+    reason, session = _meet(
+        in_loop,
+        lambda sock: _refused(sock, _trusting()),
+        Tls(Kind.SELF_SIGNED),
+        GRT,
+    )
+
+    assert reason == "CERTIFICATE_VERIFY_FAILED"
+    assert session.violations == []
+    assert not session.encrypted
+    assert any("C: breaks the handshake off" in line for line in session.story)
+
+
+@pytest.mark.parametrize("left", Left)
+def test_client_leaves_the_handshake(
+    in_loop: InLoop[tuple[None, Session]], left: Left
+) -> None:
+    """A client that goes in the middle of a handshake is recorded by how it went."""
+
+    def client(sock: socket.socket) -> None:
+        sock.sendall(Secure(sock, _trusting(), "mail.test").hello())
+        assert sock.recv(1)
+        if left is Left.FIN:
+            sock.shutdown(socket.SHUT_WR)
+            _read_all(sock)
+
+    _, session = _meet(in_loop, client, Tls(), GRT)
+
+    assert session.left is left
+    assert session.violations == []
+
+
+@pytest.mark.parametrize("octets", [HANDSHAKE_FAILURE, b"500 what\r\n", b""])
+def test_client_hello(in_loop: InLoop[tuple[bytes, Session]], octets: bytes) -> None:
+    """A ClientHello may be answered by whatever a script likes, or by nothing."""
+
+    def client(sock: socket.socket) -> bytes:
+        hello = Secure(sock, _trusting(), "mail.test").hello()
+        sock.sendall(hello[:20])
+        sock.sendall(hello[20:])
+        said = _read_all(sock)
+        sock.sendall(HANDSHAKE_FAILURE)
+        return said
+
+    said, session = _meet(in_loop, client, ClientHello(), octets, FIN)
+
+    assert said == octets
+    assert session.violations == []
+
+
+@pytest.mark.parametrize(
+    ("greeted", "octets", "kept"),
+    [
+        (True, b"QUIT\r\n", True),
+        (True, b"EHLO x\r\n", False),
+        (False, b"QUIT\r\n", False),
+        (False, b"\x16\x03\x01\x00\x01\x01", False),
+    ],
+)
+def test_behind_client_hello(
+    in_loop: InLoop[tuple[bytes, Session]], greeted: bool, octets: bytes, kept: bool
+) -> None:
+    """Behind a ClientHello only an alert may come, and QUIT of who was greeted."""
+
+    def client(sock: socket.socket) -> bytes:
+        said = sock.recv(1000) if greeted else b""
+        hello = Secure(sock, _trusting(), "mail.test").hello()
+        sock.sendall(hello + HANDSHAKE_FAILURE + octets)
+        return said + _read_all(sock)
+
+    greeting = (GRT,) if greeted else ()
+
+    _, session = _meet(in_loop, client, *greeting, ClientHello(), FIN)
+
+    assert (session.violations == []) is kept
+
+
+@pytest.mark.parametrize(
+    ("finish", "kept"), [(Finish(client_hello=True), True), (FIN, False)]
+)
+@pytest.mark.parametrize("greeted", [True, False])
+def test_client_hello_on_its_way(
+    in_loop: InLoop[tuple[None, Session]], finish: Finish, kept: bool, greeted: bool
+) -> None:
+    """A script may allow for a ClientHello that crosses the server's FIN."""
+
+    def client(sock: socket.socket) -> None:
+        if greeted:
+            assert sock.recv(1000)
+        hello = Secure(sock, _trusting(), "mail.test").hello()
+        assert _read_all(sock) == b""
+        for part in (hello[:7], hello[7:], HANDSHAKE_FAILURE):
+            sock.sendall(part)
+
+    greeting = (GRT,) if greeted else ()
+
+    _, session = _meet(in_loop, client, *greeting, finish)
+
+    assert (session.violations == []) is kept
+
+
+def test_notify_outside_tls(in_loop: InLoop[None]) -> None:
+    """A script that says close_notify where there is no TLS is at fault."""
+
+    async def meet() -> None:
+        async with ScriptedServer(script(NOTIFY)) as server:
+            await asyncio.to_thread(_call, server.port, _read_all)
+
+    with pytest.raises(TypeError):
+        in_loop(meet())
+
+
+@pytest.mark.parametrize("lines", [b"x" * (1 << 20), b"x\r\n" * 100_000])
+def test_client_flood(in_loop: InLoop[tuple[None, Session]], lines: bytes) -> None:
+    """A client that talks without end is recorded, and not all of what it said."""
+    _, session = _meet(in_loop, _say(lines), GRT, FIN)
+
+    assert 0 < len(session.violations) <= MAX_VIOLATIONS
+    assert len(session.received) == MAX_KEPT_OCTETS
