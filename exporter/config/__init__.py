@@ -18,16 +18,18 @@ from exporter.config.complaint import (
 )
 from exporter.config.config import Config
 from exporter.config.json_schema import schema
-from exporter.config.judge import sound_targets, to_document
+from exporter.config.judge import sound_items, sound_sources, to_document
 from exporter.config.needs import check_needs
 from exporter.config.reader import Node, read
 from exporter.config.relations import (
+    check_any,
+    check_domains,
     check_holds,
     check_modules,
     check_names,
-    check_sockets,
 )
-from exporter.config.single import single_target
+from exporter.config.single import discovered_target, single_target
+from exporter.config.sockets import check_sockets
 from exporter.config.source import read_text
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "ConfigError",
     "Place",
     "Refusal",
+    "discovered_target",
     "load",
     "parse",
     "schema",
@@ -59,10 +62,18 @@ def parse(text: str, *, path: Path) -> Config:
     """
     complaints = Complaints(path)
     root = read(text, complaints) or Node(Place(1, 1), None)
-    document = to_document(root, path.parent, complaints)
-    targets = tuple(enumerate(document.targets) if document else sound_targets(root))
-    check_names(targets, root, complaints)
-    check_modules(targets, root, complaints)
+    folder = path.parent
+    document = to_document(root, folder, complaints)
+    items = tuple(
+        enumerate(document.targets) if document else sound_items(root, folder)
+    )
+    sources = tuple(
+        enumerate(document.discovery) if document else sound_sources(root, folder)
+    )
+    check_any(root, complaints)
+    check_names(items, root, complaints)
+    check_domains(items, root, complaints)
+    check_modules(items, sources, root, complaints)
     check_sockets(root, complaints)
     check_needs(root, complaints)
     check_holds(document.modules if document else {}, root, complaints)

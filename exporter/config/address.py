@@ -1,4 +1,4 @@
-"""Hosts, sockets, ports and the names that a client gives itself, as text.
+"""Hosts, sockets, ports, domains, and the names of client and server, as text.
 
 Holds the syntax of each, and the sentence for whoever missed it. Refuses to resolve:
 whether a host exists is found out by probing it.
@@ -32,7 +32,8 @@ _ADDRESS_LITERAL = re.compile(
     r"\[(?:(?P<v4>[0-9.]+)|IPv6:(?P<v6>[0-9a-f:.]+))\]", re.IGNORECASE
 )
 
-Rules = Iterable[tuple[Callable[[str], bool], str]]
+Rule = tuple[Callable[[str], bool], str]
+Rules = Iterable[Rule]
 
 
 def check_host(text: str) -> str:
@@ -43,6 +44,22 @@ def check_host(text: str) -> str:
     if is_unix(text):
         return checked(text, _UNIX_RULES)
     return text if version(text) else checked(text, _HOST_RULES)
+
+
+def check_domain(text: str) -> str:
+    """Give the name of a mail domain back.
+
+    Raises Refusal.
+    """
+    return checked(text, _MAIL_DOMAIN_RULES)
+
+
+def check_server_name(text: str) -> str:
+    """Give the name back if a certificate can be for it: a name or an address literal.
+
+    Raises Refusal.
+    """
+    return text if version(text) else checked(text, _SERVER_NAME_RULES)
 
 
 def check_address(text: str) -> str:
@@ -106,8 +123,17 @@ def read_dns_server(text: str) -> tuple[str, int]:
     return host, port
 
 
+def is_loopback(address: str) -> bool:
+    """Whether an address literal stays on this machine."""
+    read = ipaddress.ip_address(address)
+    mapped = read.ipv4_mapped if isinstance(read, ipaddress.IPv6Address) else None
+    return (mapped or read).is_loopback
+
+
 def version(text: str) -> int | None:
     """Give 4 or 6 for an address literal, None for all else, an IPv6 zone included."""
+    if ":" not in text and not text[-1:].isdigit():
+        return None  # a name, found out without the cost of an exception
     try:
         return None if "%" in text else ipaddress.ip_address(text).version
     except ValueError:
@@ -155,28 +181,62 @@ _ADDRESS_RULES: Rules = (
     ),
 )
 
+_NOT_ASCII: Rule = (
+    lambda text: not text.isascii(),
+    "{} is not ASCII; write it in A-labels (`xn--...`), as the DNS has it",
+)
+_TOO_LONG: Rule = (
+    lambda text: len(text.removesuffix(".")) > MAX_HOST,
+    f"{{}} is longer than {MAX_HOST} characters",
+)
+_ENDS_IN_DIGITS: Rule = (
+    lambda text: text.removesuffix(".").rpartition(".")[2].isdecimal(),
+    "{} is not an IPv4 address, and a name does not end in digits only",
+)
+_LABELS = "labels of 1 to 63 letters, digits, `-` and `_`, with dots between them"
+
 _HOST_RULES: Rules = (
     (lambda text: not text, "the host is empty; give a name or an address"),
-    (
-        lambda text: not text.isascii(),
-        "{} is not ASCII; write it in A-labels (`xn--...`), as the DNS has it",
-    ),
+    _NOT_ASCII,
     (lambda text: text.startswith("["), "{}: write the address without brackets"),
     (lambda text: "%" in text, "{}: IPv6 zones (`%eth0`) are not supported"),
     (lambda text: ":" in text, "{} is not an IPv6 address; a port goes under `port:`"),
+    _TOO_LONG,
+    _ENDS_IN_DIGITS,
+    (lambda text: not _HOST.fullmatch(text), f"{{}} is not a host name: {_LABELS}"),
+)
+
+_MAIL_DOMAIN_RULES: Rules = (
+    (lambda text: not text, "the domain is empty; write it as in `example.com`"),
+    _NOT_ASCII,
     (
-        lambda text: len(text.removesuffix(".")) > MAX_HOST,
-        f"{{}} is longer than {MAX_HOST} characters",
+        lambda text: version(text.strip("[]")) is not None,
+        "{} is an address, and only a domain has mail exchangers; probe the address "
+        "itself with `host:`",
+    ),
+    (is_unix, "{} is a Unix socket, and only a domain has mail exchangers"),
+    (lambda text: ":" in text, "{} is not a domain; a port goes under `port:`"),
+    _TOO_LONG,
+    _ENDS_IN_DIGITS,
+    (lambda text: not _HOST.fullmatch(text), f"{{}} is not a domain: {_LABELS}"),
+)
+
+_SERVER_NAME_RULES: Rules = (
+    (lambda text: not text, "the name is empty; give the one in the certificate"),
+    _NOT_ASCII,
+    (lambda text: text.startswith("["), "{}: write the address without brackets"),
+    (lambda text: ":" in text, "{} is not an IPv6 address, and a name has no port"),
+    (
+        lambda text: "*" in text,
+        "{}: name the server itself, which a wildcard in its certificate may match",
     ),
     (
-        lambda text: text.removesuffix(".").rpartition(".")[2].isdecimal(),
-        "{} is not an IPv4 address, and a name does not end in digits only",
+        lambda text: text.endswith("."),
+        "{}: leave out the final dot, which no certificate has (RFC 6066 section 3)",
     ),
-    (
-        lambda text: not _HOST.fullmatch(text),
-        "{} is not a host name: labels of 1 to 63 letters, digits, `-` and `_`, with "
-        "dots between them",
-    ),
+    _TOO_LONG,
+    _ENDS_IN_DIGITS,
+    (lambda text: not _HOST.fullmatch(text), f"{{}} is not a host name: {_LABELS}"),
 )
 
 _EHLO_RULES: Rules = (

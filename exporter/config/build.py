@@ -9,13 +9,28 @@ from types import MappingProxyType
 
 from exporter.config.builtin import BUILT_IN
 from exporter.config.config import Config
-from exporter.config.model import Document, TargetKeys
-from exporter.config.module_keys import AuthKeys, ExpectKeys, MailKeys, ModuleKeys
-from exporter.targets import Auth, Expect, Mail, Module, SecretSource, Target
+from exporter.config.discovery_keys import FilesKeys, SourceKeys
+from exporter.config.model import Document
+from exporter.config.module_keys import ModuleKeys
+from exporter.config.talk_keys import AuthKeys, ExpectKeys, MailKeys
+from exporter.config.target_keys import DomainKeys, TargetKeys
+from exporter.targets import (
+    Auth,
+    Expect,
+    FileSource,
+    HttpSource,
+    Mail,
+    MailDomain,
+    Module,
+    SecretSource,
+    Target,
+)
 from exporter.vocabulary import Phase
 
 # What a module's keys say that its frozen facts do not hold, or hold otherwise.
-_NOT_A_FACT = frozenset({"tls", "interval", "timeouts", "auth", "mail", "expect"})
+_NOT_A_FACT = frozenset(
+    {"interval", "timeouts", "auth", "mail", "expect", "dane_resolver_trusted"}
+)
 _PHASE_OF = {str(phase): phase for phase in Phase}
 
 
@@ -27,22 +42,30 @@ def to_config(document: Document, text: str) -> Config:
         **{name: _module(name, keys) for name, keys in written.items()},
     }
     intervals = {
-        name: keys.interval
-        for name, keys in written.items()
-        if keys.interval is not None
+        **dict.fromkeys(modules, document.schedule.interval),
+        **{name: keys.interval for name, keys in written.items() if keys.interval},
     }
-    default = document.schedule.interval
+    items = document.targets
     return Config(
         targets=tuple(
-            _target(keys, modules, intervals.get(keys.module_name, default))
-            for keys in document.targets
+            _target(keys, modules, intervals)
+            for keys in items
+            if isinstance(keys, TargetKeys)
         ),
         modules=MappingProxyType(modules),
+        intervals=MappingProxyType(intervals),
+        domains=tuple(
+            _domain(keys, modules, intervals)
+            for keys in items
+            if isinstance(keys, DomainKeys)
+        ),
+        discovery=tuple(map(_source, document.discovery)),
         concurrency=document.limits.concurrency,
         per_host=document.limits.per_host,
         dns_servers=document.dns.servers,
         latency_buckets=document.metrics.latency_buckets,
         target_bucket_phases=frozenset(document.metrics.target_buckets),
+        certificate_info=document.metrics.certificate_info,
         text=text,
     )
 
@@ -90,12 +113,32 @@ def _expect(keys: ExpectKeys) -> Expect:
     )
 
 
-def _target(keys: TargetKeys, modules: Mapping[str, Module], interval: float) -> Target:
+def _target(
+    keys: TargetKeys, modules: Mapping[str, Module], intervals: Mapping[str, float]
+) -> Target:
     return Target(
         name=keys.full_name,
         host=keys.host,
         port=keys.tcp_port,
         module=modules[keys.module_name],
-        interval=interval if keys.interval is None else keys.interval,
+        interval=keys.interval or intervals[keys.module_name],
         labels=tuple(keys.labels.items()),
     )
+
+
+def _domain(
+    keys: DomainKeys, modules: Mapping[str, Module], intervals: Mapping[str, float]
+) -> MailDomain:
+    return MailDomain(
+        domain=keys.domain,
+        port=keys.port,
+        module=modules[keys.module_name],
+        interval=keys.interval or intervals[keys.module_name],
+        labels=tuple(keys.labels.items()),
+    )
+
+
+def _source(keys: SourceKeys) -> FileSource | HttpSource:
+    if isinstance(keys, FilesKeys):
+        return FileSource(files=keys.files, module=keys.module, refresh=keys.refresh)
+    return HttpSource(url=keys.http, module=keys.module, refresh=keys.refresh)

@@ -7,7 +7,7 @@ it was written.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.targets import Module, Target
+from exporter.targets import FileSource, HttpSource, MailDomain, Module, Target
 from exporter.vocabulary import Phase
 
 DEFAULT_INTERVAL = 60.0
@@ -24,11 +24,16 @@ DEFAULT_BUCKETS = (
 class Config:
     """One configuration, ready to be run."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[Target, ...]  # those that are written, one by one
     modules: Mapping[str, Module]  # the built-in ones and the owner's
+    # Of each module: seconds from one probe of a target to the next.
+    intervals: Mapping[str, float] = field(default_factory=dict)
+    domains: tuple[MailDomain, ...] = ()  # whose mail exchangers are targets
+    discovery: tuple[FileSource | HttpSource, ...] = ()  # where more targets are found
     concurrency: int = DEFAULT_CONCURRENCY  # probes at a time
     per_host: int = DEFAULT_PER_HOST  # probes of one host at a time
     dns_servers: tuple[tuple[str, int], ...] = ()  # address, port; (): the system's
     latency_buckets: tuple[float, ...] = DEFAULT_BUCKETS  # ascending, seconds
     target_bucket_phases: frozenset[Phase] = frozenset()  # with buckets per target too
+    certificate_info: bool = True  # smtp_tls_certificate_info is written
     text: str = field(repr=False)  # as read

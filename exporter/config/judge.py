@@ -4,37 +4,33 @@ Holds the way from pydantic's errors to places in the file; refuses pydantic's j
 and what takes two keys to judge.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.config.complaint import Complaints, did_you_mean
+from exporter.config.discovery_keys import SourceItem, SourceKeys, source_section
 from exporter.config.kinds import NO_VALUE, noun
-from exporter.config.model import (
-    NO_TARGETS,
-    Dns,
-    Document,
-    Limits,
-    Metrics,
-    Schedule,
-    TargetItem,
-    TargetKeys,
-)
-from exporter.config.module_keys import (
+from exporter.config.model import Dns, Document, Limits, Metrics, Schedule
+from exporter.config.module_keys import ModuleKeys
+from exporter.config.reader import Entry, Node
+from exporter.config.section import Section
+from exporter.config.talk_keys import (
     AuthKeys,
     ExpectKeys,
     MailKeys,
-    ModuleKeys,
     ReplyKeys,
     TimeoutKeys,
 )
-from exporter.config.reader import Entry, Node
-from exporter.config.section import Section
+from exporter.config.target_keys import ItemKeys, TargetItem, item_section
 
-_NAMED = "*"  # a module's name or a target's number
+T = TypeVar("T")
+
+_NAMED = "*"  # a module's name
 _SECTION_AT: Mapping[tuple[str, ...], type[Section]] = {
     (): Document,
     ("schedule",): Schedule,
@@ -47,9 +43,12 @@ _SECTION_AT: Mapping[tuple[str, ...], type[Section]] = {
     ("modules", _NAMED, "mail"): MailKeys,
     ("modules", _NAMED, "expect"): ExpectKeys,
     ("modules", _NAMED, "expect", "reply"): ReplyKeys,
-    ("targets", _NAMED): TargetKeys,
 }
-_NAMING = frozenset(path[0] for path in _SECTION_AT if _NAMED in path)
+# Lists whose items have one shape or another.
+_SECTION_OF_ITEM: Mapping[str, Callable[[dict[str, object]], type[Section]]] = {
+    "targets": item_section,
+    "discovery": source_section,
+}
 
 # pydantic's names for what can go wrong, and ours.
 _UNKNOWN = "extra_forbidden"
@@ -58,8 +57,7 @@ _OURS = "value_error"
 _TOO_SHORT = "too_short"
 _OF_KEY = "[key]"
 _ABOUT_MISSING = {
-    "targets": NO_TARGETS,
-    "host": "say which server is to be probed",
+    "host": "say which server is to be probed, or with `mx` which domain's exchangers",
     "username": "say who logs in",
     "rcpt": "say to whom, as in `rcpt: postmaster@example.com`",
 }
@@ -71,7 +69,8 @@ _ABOUT_SHAPE = {
     _TOO_SHORT: "must have {min_length} item or more",
     "too_long": "must have {max_length} items or fewer, not {actual_length}",
 }
-_TARGET: TypeAdapter[TargetKeys] = TypeAdapter(TargetItem)
+_ITEM: TypeAdapter[ItemKeys] = TypeAdapter(TargetItem)
+_SOURCE: TypeAdapter[SourceKeys] = TypeAdapter(SourceItem)
 
 Location = tuple[str | int, ...]
 
@@ -95,12 +94,23 @@ def to_document(root: Node, folder: Path, complaints: Complaints) -> Document | 
     return None
 
 
-def sound_targets(root: Node) -> Iterator[tuple[int, TargetKeys]]:
-    """Give the targets that can be read each by itself, with their numbers."""
-    items = root.value.get("targets") if isinstance(root.value, dict) else None
+def sound_items(root: Node, folder: Path) -> Iterator[tuple[int, ItemKeys]]:
+    """Give the targets and domains that can be read each by itself, numbered."""
+    return _sound("targets", _ITEM, root, folder)
+
+
+def sound_sources(root: Node, folder: Path) -> Iterator[tuple[int, SourceKeys]]:
+    """Give the sources of discovery that can be read each by itself, numbered."""
+    return _sound("discovery", _SOURCE, root, folder)
+
+
+def _sound(
+    key: str, adapter: TypeAdapter[T], root: Node, folder: Path
+) -> Iterator[tuple[int, T]]:
+    items = root.value.get(key) if isinstance(root.value, dict) else None
     for number, item in enumerate(items if isinstance(items, list) else ()):
         with suppress(ValidationError):
-            yield number, _TARGET.validate_python(item)
+            yield number, adapter.validate_python(item, context=folder)
 
 
 def _is_an_echo(error: ErrorDetails) -> bool:
@@ -114,7 +124,7 @@ def _complain(error: ErrorDetails, root: Node, complaints: Complaints) -> None:
     last = trail[-1] if trail else Entry(root.place, root)
     about_name = location[len(trail) :] == (_OF_KEY,)
     complaints.add(
-        _sentence(error),
+        _sentence(error, root),
         place=last.place
         if about_name or error["type"] == _UNKNOWN
         else last.node.place,
@@ -133,9 +143,9 @@ def _trail(root: Node, location: Location) -> Iterator[Entry]:
         node = entry.node
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(error: ErrorDetails, root: Node) -> str:
     if error["type"] == _UNKNOWN:
-        return _about_unknown(error["loc"])
+        return _about_unknown(error["loc"], root)
     if error["type"] == _OURS:
         return str(error["ctx"]["error"])
     if error["type"] == _MISSING:
@@ -147,13 +157,21 @@ def _sentence(error: ErrorDetails) -> str:
     )
 
 
-def _about_unknown(location: Location) -> str:
-    *above, key = map(str, location)
-    if above and above[0] in _NAMING:
-        above[1] = _NAMED
-    section = _SECTION_AT[tuple(above)]
+def _about_unknown(location: Location, root: Node) -> str:
+    *above, key = location
+    section = _section_at(above, root)
     if key in section.refused:
-        return section.refused[key]
+        return section.refused[str(key)]
     known = section.keys()
-    remedy = did_you_mean(key, known) or f"the keys here are {', '.join(known)}"
+    remedy = did_you_mean(str(key), known) or f"the keys here are {', '.join(known)}"
     return f"unknown key; {remedy}"
+
+
+def _section_at(above: list[str | int], root: Node) -> type[Section]:
+    first = str(above[0]) if above else ""
+    if first in _SECTION_OF_ITEM:
+        item = root.value[first][above[1]]  # type: ignore[index]  # errors lead there
+        return _SECTION_OF_ITEM[first](item)
+    path = [str(part) for part in above]
+    path[1:2] = [_NAMED] if first == "modules" else path[1:2]
+    return _SECTION_AT[tuple(path)]

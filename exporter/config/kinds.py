@@ -158,20 +158,17 @@ class Span(Kind):
 
 
 class Choice(Kind):
-    """One word out of a closed set; `planned` ones are known and not supported yet."""
+    """One word out of a closed set."""
 
-    def __init__(self, words: type[Enum], planned: Iterable[str] = ()) -> None:
+    def __init__(self, words: type[Enum]) -> None:
         """Keep the words."""
         self._member_of = {str(member.value): member for member in words}
-        self._planned = frozenset(planned)
 
     def read(self, value: object) -> Enum:
         """Give the member that the word names."""
         wanted = f"must be {_listed(self._member_of)}"
         if not isinstance(value, str):
             raise Refusal(f"{wanted}, not {noun(value)}")
-        if value in self._planned:
-            raise Refusal(f"{wanted}; {quoted(value)} is not supported by this version")
         if value not in self._member_of:
             meant = did_you_mean(value, self._member_of)
             raise Refusal(f"{wanted}, not {quoted(value)}{meant and '; '}{meant}")

@@ -16,12 +16,14 @@ _LABEL = re.compile(LABEL_PATTERN.strip("^$"))
 # Prometheus attaches the first four itself; the rest are labels of our own metrics.
 RESERVED_LABELS = (
     *("job", "instance", "le", "quantile"),
-    *("target", "host", "port", "module", "address", "mx_domain"),
+    *("target", "host", "port", "module", "address", "mx_domain", "mx_preference"),
     *("phase", "reason", "close", "quirk", "extension", "mechanism", "status"),
     *("version", "cipher", "problem", "subject", "issuer", "serial"),
     *("fingerprint_sha256", "key", "usable", "mode", "family", "class", "code"),
     *("source", "cause"),
 )
+_RESERVED = frozenset(RESERVED_LABELS)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_label_name(text: str) -> str:
@@ -33,11 +35,21 @@ def check_label_name(text: str) -> str:
         raise Refusal("a label's name is made of a-z, A-Z, 0-9 and _, no digit first")
     if text.startswith("__"):
         raise Refusal("names that begin with `__` belong to Prometheus; take another")
-    if text in RESERVED_LABELS:
+    if text in _RESERVED:
         raise Refusal(
             f"the label {quoted(text)} is taken by Prometheus or by this exporter's "
             "own metrics; take another name"
         )
+    return text
+
+
+def check_label_value(text: str) -> str:
+    """Give the value back if it can be written as UTF-8.
+
+    Raises Refusal.
+    """
+    if not text.isascii() and _SURROGATE.search(text):
+        raise Refusal("half of a surrogate pair is no character; leave it out")
     return text
 
 

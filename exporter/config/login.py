@@ -5,10 +5,10 @@ shows it, nor the path or the variable that was written: some write the secret t
 """
 
 import re
-import stat
 from pathlib import Path
 
 from exporter.config.complaint import Refusal
+from exporter.config.paths import regular_file
 from exporter.config.source import remedy_of
 from exporter.secret import SecretError, read_secret
 from exporter.targets import SecretSource
@@ -47,24 +47,11 @@ def check_variable(name: str) -> str:
 def check_file(text: str, folder: Path) -> str:
     """Give the full path of a file if a secret can be read from it.
 
-    A relative one begins at the folder. Links stay as they are: where secrets are
-    mounted, a rotation replaces the link. Raises Refusal.
+    A relative one begins at the folder. Raises Refusal.
     """
-    if not text:
-        raise Refusal("the path is empty; give the path of the file with the secret")
-    path = folder.absolute() / text
-    hint = "" if Path(text).is_absolute() else _RELATIVE
-    try:
-        regular = stat.S_ISREG(path.stat().st_mode)
-    except OSError as error:
-        raise Refusal(f"{remedy_of(error)}{hint}") from None
-    if not regular:
-        raise Refusal(f"this is not a regular file; give the path of one{hint}")
-    _try(SecretSource(file=str(path)), name=str(path), called="the file")
-    return str(path)
-
-
-_RELATIVE = "; a relative path begins at this configuration's folder"
+    path = str(regular_file(text, folder, wanted="the secret"))
+    _try(SecretSource(file=path), name=path, called="the file")
+    return path
 
 
 def _try(source: SecretSource, *, name: str, called: str) -> None:

@@ -6,21 +6,11 @@ editor shows its descriptions. Refuses what takes two keys to judge.
 
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from exporter.config.address import (
-    MAX_HOST,
-    MAX_PORT,
-    UNIX_PORT,
-    check_host,
-    is_unix,
-    join_port,
-    read_dns_server,
-    split_port,
-)
-from exporter.config.builtin import default_module
+from exporter.config.address import read_dns_server
 from exporter.config.complaint import Refusal
 from exporter.config.config import (
     DEFAULT_BUCKETS,
@@ -28,42 +18,17 @@ from exporter.config.config import (
     DEFAULT_INTERVAL,
     DEFAULT_PER_HOST,
 )
+from exporter.config.discovery_keys import SourceItem
 from exporter.config.duration import spell_duration
-from exporter.config.kinds import Choice, Span, Text, Whole, noun
-from exporter.config.labels import (
-    LABEL_PATTERN,
-    MAX_NAME,
-    RESERVED_LABELS,
-    check_label_name,
-    check_name,
-)
+from exporter.config.kinds import Choice, Flag, Span, Text, Whole
 from exporter.config.module_keys import ModuleKeys
-from exporter.config.section import NOT_YET, OwnInterval, Section
+from exporter.config.section import NOT_YET, Name, Section
+from exporter.config.target_keys import TargetItem
 from exporter.vocabulary import Phase
 
 MAX_BUCKETS = 40  # each is a series per module and phase
 
-SMTP_PORT = 25
-
-_NAME = Text(check_name, minLength=1, maxLength=MAX_NAME)
-
 Interval = Annotated[float, Span("1s", "1d")]
-Host = Annotated[str, Text(check_host, minLength=1, maxLength=MAX_HOST + 1)]
-Port = Annotated[int, Whole(1, MAX_PORT)]
-Name = Annotated[str, _NAME]
-OwnName = Annotated[str | None, _NAME]
-LabelValue = Annotated[str, Text(str)]
-LabelName = Annotated[
-    str,
-    Text(
-        check_label_name,
-        allOf=[
-            {"pattern": LABEL_PATTERN},
-            {"not": {"pattern": "^__"}},
-            {"not": {"enum": list(RESERVED_LABELS)}},
-        ],
-    ),
-]
 DnsServer = Annotated[tuple[str, int], Text(read_dns_server, minLength=1)]
 
 
@@ -109,7 +74,7 @@ def _ascending(buckets: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class Metrics(Section):
-    """What the latency histograms look like."""
+    """What the metrics show."""
 
     latency_buckets: Annotated[
         tuple[Annotated[float, Span("1ms", "1d")], ...],
@@ -126,85 +91,15 @@ class Metrics(Section):
         description="Phases that get buckets for each target too, "
         "not just for each module.",
     )
-
-
-class TargetKeys(Section):
-    """One port of one mail server."""
-
-    refused = MappingProxyType({"mx": NOT_YET})
-
-    host: Host = Field(
-        description="A name, an address without brackets, or a Unix socket as in "
-        "`unix:/run/lmtp.sock`."
-    )
-    port: Port = Field(
-        default=SMTP_PORT, description="The TCP port; a Unix socket has none."
-    )
-    name: OwnName = Field(
-        default=None,
-        description="The label `target`, unique in the file. Default: `host:port`, or "
-        "the Unix socket.",
-    )
-    module: OwnName = Field(
-        default=None,
-        description="The module it is probed with. Default: mx; for port 24 and for "
-        "Unix sockets lmtp; ports 465 and 587 have no default yet.",
-    )
-    interval: OwnInterval = Field(
-        default=None,
-        description="Time from one probe to the next, 1s to 1d. Default: the module's.",
-    )
-    labels: dict[LabelName, LabelValue] = Field(
-        default_factory=dict,
-        description="Labels of your own on each of this target's series. Names that "
-        "Prometheus attaches itself (env, region, ...) would clash there.",
+    certificate_info: Annotated[bool, Flag()] = Field(
+        default=True,
+        description="Whether smtp_tls_certificate_info is written, a series per "
+        "certificate seen.",
     )
 
-    @property
-    def tcp_port(self) -> int:
-        """The port, or what stands for none."""
-        return UNIX_PORT if is_unix(self.host) else self.port
 
-    @property
-    def full_name(self) -> str:
-        """The name written, or else host and port."""
-        return self.name or join_port(self.host, self.port)
-
-    @property
-    def module_name(self) -> str:
-        """The module written, or else the one that the target calls for."""
-        return self.module or default_module(self.host, self.port)
-
-
-def _target(value: object) -> object:
-    """Turn `host:port` into the keys it stands for."""
-    if isinstance(value, str):
-        host, port = split_port(value)
-        return {"host": host} if port is None else {"host": host, "port": port}
-    if isinstance(value, dict):
-        return value
-    raise Refusal(f"must be `host`, `host:port` or a mapping, not {noun(value)}")
-
-
-NO_TARGETS = "name at least one mail server"
-
-
-def _at_least_one(value: object) -> object:
-    if value is None or value == []:
-        raise Refusal(NO_TARGETS)
-    return value
-
-
-_Short = Annotated[
-    str,
-    Field(
-        description="`host`, `host:port`, `[IPv6]:port`, port 25 by default; or "
-        "`unix:/path`."
-    ),
-]
-TargetItem = Annotated[
-    TargetKeys, BeforeValidator(_target, json_schema_input_type=_Short | TargetKeys)
-]
+def _not_empty(key: str) -> dict[str, Any]:
+    return {"required": [key], "properties": {key: {"minItems": 1}}}
 
 
 class Document(Section):
@@ -213,7 +108,11 @@ class Document(Section):
     Durations are written as Prometheus does: 30s, 1m30s, 500ms, 1d.
     """
 
-    refused = MappingProxyType(dict.fromkeys(("discovery", "on_demand"), NOT_YET))
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [_not_empty("targets"), _not_empty("discovery")]}
+    )
+
+    refused = MappingProxyType({"on_demand": NOT_YET})
 
     schedule: Schedule = Field(default_factory=Schedule)
     limits: Limits = Field(default_factory=Limits)
@@ -222,8 +121,13 @@ class Document(Section):
     modules: dict[Name, ModuleKeys] = Field(
         default_factory=dict,
         description="Named ways to probe. Built in: banner (the greeting and QUIT "
-        "only), mx and lmtp; override them here or add your own.",
+        "only), mx (STARTTLS where it is offered), submission (STARTTLS, verified), "
+        "submissions (TLS from the first octet, verified) and lmtp; override them here "
+        "or add your own.",
     )
-    targets: Annotated[
-        list[TargetItem], Field(min_length=1), BeforeValidator(_at_least_one)
-    ] = Field(description="The mail servers to probe.")
+    targets: tuple[TargetItem, ...] = Field(
+        default=(), description="The mail servers to probe."
+    )
+    discovery: tuple[SourceItem, ...] = Field(
+        default=(), description="Where more mail servers to probe are found."
+    )

@@ -1,15 +1,15 @@
 """What the keys of one module need of each other.
 
-Holds four laws, each about what is written and not about what it means, so that they
+Holds its laws, each about what is written and not about what it means, so that they
 are told beside whatever else is wrong. Refuses to judge a key by itself.
 """
 
 from collections.abc import Callable, Iterator
 
-from exporter.config.builtin import BUILT_IN
 from exporter.config.complaint import Complaints
 from exporter.config.reader import Entry, Node, Path
-from exporter.targets import Module
+from exporter.config.said import said
+from exporter.config.tls_needs import TLS_LAWS
 
 Said = Iterator[tuple[Path, str]]
 
@@ -41,10 +41,7 @@ def check_needs(root: Node, complaints: Complaints) -> None:
 
 
 def _ehlo(name: str, module: Node) -> Said:
-    written = module.find("ehlo")
-    base = BUILT_IN.get(name, Module(name=name))
-    said = written.node.value if written else base.ehlo
-    for path in _NEED_EHLO if said is False else ():
+    for path in _NEED_EHLO if said(name, module, "ehlo") is False else ():
         if module.find(*path):
             yield path, "this needs EHLO; set `ehlo: true` or leave it out"
 
@@ -88,4 +85,7 @@ def _keywords(entry: Entry | None) -> Iterator[tuple[str | int, str]]:
             yield number, item.node.text.upper()
 
 
-_LAWS: tuple[Callable[[str, Node], Said], ...] = (_ehlo, _beside, _password, _both_ways)
+_LAWS: tuple[Callable[[str, Node], Said], ...] = (
+    *(_ehlo, _beside, _password, _both_ways),
+    *TLS_LAWS,
+)

@@ -1,81 +1,105 @@
 """What is wrong only when two keys are held side by side.
 
-Holds four laws: no two targets have one name, a target's module is there, a Unix socket
-has no part of TCP, and a hold ends before the probe's deadline. Refuses to judge a key
-by itself, and what the keys of one module need of each other.
+Holds the laws of items: there is one, no two have one name, no domain stands twice at
+one port, and the module of each is there; and one of modules: a hold ends before the
+probe's deadline. Refuses to judge a key by itself, what the keys of one module need of
+each other, and what a Unix socket has no part of.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from exporter.config.address import is_unix
-from exporter.config.builtin import BUILT_IN, DEFAULT_MODULE, PLANNED, UNIX_MODULE
-from exporter.config.complaint import Complaints, did_you_mean, quoted
+from exporter.config.builtin import BUILT_IN, no_module
+from exporter.config.complaint import Complaints, quoted
+from exporter.config.discovery_keys import SourceKeys
 from exporter.config.duration import spell_duration
-from exporter.config.model import TargetKeys
 from exporter.config.module_keys import ModuleKeys
-from exporter.config.reader import Entry, Node
+from exporter.config.reader import Node
+from exporter.config.target_keys import DomainKeys, ItemKeys, TargetKeys
 
 # Seconds that a probe needs beside its hold: a connect, a greeting, two commands.
 _ROOM = 1.0
+_WHERE_TARGETS_ARE = ("targets", "discovery")
 
-Numbered = Iterable[tuple[int, TargetKeys]]
+Numbered = Iterable[tuple[int, ItemKeys]]
 
 
-def check_names(targets: Numbered, root: Node, complaints: Complaints) -> None:
+class Spot(NamedTuple):
+    """A key of an item, as in `targets[5].port`."""
+
+    section: str
+    number: int
+    key: str
+
+
+def check_any(root: Node, complaints: Complaints) -> None:
+    """Complain when nothing is named that could be probed."""
+    written = [root.find(key) for key in _WHERE_TARGETS_ARE]
+    if all(entry is None or entry.node.value == [] for entry in written):
+        place = written[0].node.place if written[0] else root.place
+        complaints.add(
+            "name at least one mail server, or under `discovery` where they are found",
+            place=place,
+            path=_WHERE_TARGETS_ARE[:1],
+        )
+
+
+def check_names(items: Numbered, root: Node, complaints: Complaints) -> None:
     """Complain about each target whose name another target before it has."""
     first_of: dict[str, int] = {}
-    for number, target in targets:
+    for number, target in items:
+        if not isinstance(target, TargetKeys):
+            continue
         first = first_of.setdefault(target.full_name, number)
         if first != number:
-            line = _item(root, first).place.line
-            _complain(
+            complain(
                 f"{quoted(target.full_name)} is already the name of the target on line "
-                f"{line}; give this one its own with `name:`",
-                (number, "name"),
+                f"{_line(root, first)}; give this one its own with `name:`",
+                Spot("targets", number, "name"),
                 root,
                 complaints,
             )
 
 
-def check_modules(targets: Numbered, root: Node, complaints: Complaints) -> None:
-    """Complain about each target whose module is neither built in nor written."""
+def check_domains(items: Numbered, root: Node, complaints: Complaints) -> None:
+    """Complain about each domain that stands there twice at one port."""
+    first_of: dict[tuple[str, int], int] = {}
+    for number, keys in items:
+        if not isinstance(keys, DomainKeys):
+            continue
+        domain = keys.domain.lower().removesuffix(".")  # the DNS knows no difference
+        first = first_of.setdefault((domain, keys.port), number)
+        if first != number:
+            complain(
+                f"the mail exchangers of {quoted(keys.domain)} are probed on port "
+                f"{keys.port} already, by line {_line(root, first)}; leave one of them "
+                "out",
+                Spot("targets", number, "mx"),
+                root,
+                complaints,
+            )
+
+
+def check_modules(
+    items: Numbered,
+    sources: Iterable[tuple[int, SourceKeys]],
+    root: Node,
+    complaints: Complaints,
+) -> None:
+    """Complain about each module that is neither built in nor written."""
     written = root.entries.get("modules")
     added = map(str, written.node.entries) if written else ()
     modules = dict.fromkeys((*BUILT_IN, *added))
-    for number, target in targets:
-        if target.module_name not in modules:
-            message = _about_module(target, modules)
-            _complain(message, (number, "module"), root, complaints)
-
-
-def check_sockets(root: Node, complaints: Complaints) -> None:
-    """Complain about each Unix socket that is given a port or an address."""
-    for number, node in _unix_sockets(root):
-        if node.find("port"):
-            message = "a Unix socket has no port; leave this out"
-            _complain(message, (number, "port"), root, complaints)
-        written = node.find("module")
-        module = UNIX_MODULE if written is None else written.node.text or ""
-        if root.find("modules", module, "source_address"):
-            message = no_source_address(module)
-            _complain(message, (number, "module"), root, complaints)
-
-
-def _unix_sockets(root: Node) -> Iterator[tuple[int, Node]]:
-    """Give the targets that mean a Unix socket, sound or not, with their numbers."""
-    targets = root.find("targets")
-    for number, item in targets.node.entries.items() if targets else ():
-        host = item.node.find("host") or item
-        if isinstance(number, int) and is_unix(host.node.text or ""):
-            yield number, item.node
-
-
-def no_source_address(module: str) -> str:
-    """Say why a Unix socket cannot be probed with this module."""
-    return (
-        "a Unix socket is not connected to from an address; choose a module without "
-        f"`source_address`, which {quoted(module)} has"
-    )
+    wanted = [
+        *((item.module, Spot("targets", number, "module")) for number, item in items),
+        *(
+            (keys.module, Spot("discovery", number, "module"))
+            for number, keys in sources
+        ),
+    ]
+    for module, spot in wanted:
+        if module is not None and module not in modules:
+            complain(no_module(module, modules), spot, root, complaints)
 
 
 def check_holds(
@@ -94,34 +118,16 @@ def check_holds(
             )
 
 
-def _about_module(target: TargetKeys, modules: Collection[str]) -> str:
-    module = quoted(target.module_name)
-    if target.module is None:
-        return (
-            f"port {target.port} calls for the module {module}, which is not supported "
-            "by this version; choose one with `module:`, as in "
-            f"{{host: {target.host}, port: {target.port}, module: {DEFAULT_MODULE}}}"
-        )
-    known = f"the modules are {', '.join(modules)}"
-    if target.module in PLANNED:
-        return f"the module {module} is not supported by this version; {known}"
-    remedy = did_you_mean(target.module, modules) or known
-    return f"there is no module {module}; {remedy}"
-
-
-def _complain(
-    message: str, location: tuple[int, str], root: Node, complaints: Complaints
-) -> None:
-    """Complain at a target's key, or at the target where it has no such key."""
-    number, key = location
-    item = _item(root, number)
-    written = item.node.entries.get(key)
+def complain(message: str, spot: Spot, root: Node, complaints: Complaints) -> None:
+    """Complain at an item's key, or at the item where it has no such key."""
+    item = root.entries[spot.section].node.entries[spot.number]
+    written = item.node.entries.get(spot.key)
     complaints.add(
         message,
         place=(written or item).node.place,
-        path=("targets", number, key) if written else ("targets", number),
+        path=spot if written else spot[:2],
     )
 
 
-def _item(root: Node, number: int) -> Entry:
-    return root.entries["targets"].node.entries[number]
+def _line(root: Node, number: int) -> int:
+    return root.entries["targets"].node.entries[number].place.line

@@ -5,22 +5,34 @@ one room of the model uses. Refuses to know any key.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
-from exporter.config.kinds import Span
+from exporter.config.kinds import Span, Text
+from exporter.config.labels import MAX_NAME, check_name
 
 NOT_YET = "not supported by this version"
+RELATIVE = "A relative path begins at this file's folder."
+
+_NAME = Text(check_name, minLength=1, maxLength=MAX_NAME)
 
 Limit = Annotated[float, Span("1ms", "10m")]
+Name = Annotated[str, _NAME]
+OwnName = Annotated[str | None, _NAME]
 OwnInterval = Annotated[float | None, Span("1s", "1d")]
 
 
 def limit(default: float, what: str) -> Any:
     """Make the field of a limit in time."""
     return Field(default=default, description=f"Limit for {what}, 1ms to 10m.")
+
+
+def folder_of(info: ValidationInfo) -> Path:
+    """Give the folder where relative paths begin."""
+    return info.context  # type: ignore[return-value]  # whoever reads a level gives it
 
 
 class Section(BaseModel):

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trustme import CA
 
 from exporter.config import Complaint, Config, ConfigError, Place, load, parse, reader
 from exporter.config import source as config_source
@@ -17,20 +18,27 @@ from exporter.config.labels import RESERVED_LABELS
 from exporter.targets import (
     Auth,
     Expect,
+    FileSource,
+    HttpSource,
     Mail,
+    MailDomain,
     Module,
     SecretSource,
     Target,
     Timeouts,
 )
 from exporter.vocabulary import (
+    Addresses,
     IpFamily,
     Mechanism,
     Phase,
+    Policy,
     Protocol,
     ProxyProtocol,
     QuitPolicy,
     TargetSource,
+    TlsMode,
+    TlsVersion,
 )
 
 ROOT = Path(__file__).parent.parent.parent
@@ -88,8 +96,9 @@ class TestComplaints:
             read("zzz: 1\ntargets: []\n")
         assert str(raised.value).splitlines() == [
             "config.yaml:1:1: zzz: unknown key; the keys here are schedule, limits, "
-            "dns, metrics, modules, targets",
-            "config.yaml:2:10: targets: name at least one mail server",
+            "dns, metrics, modules, targets, discovery",
+            "config.yaml:2:10: targets: name at least one mail server, or under "
+            "`discovery` where they are found",
         ]
 
     def test_long_values_are_cut(self) -> None:
@@ -134,7 +143,7 @@ class TestTargets:
             name=name or f"{host}:{port}",
             host=host,
             port=port,
-            module=Module(name="mx"),
+            module=BUILT_IN["mx"],
             interval=60.0,
             source=TargetSource.CONFIG,
         )
@@ -154,10 +163,14 @@ class TestTargets:
         assert (target.host, target.port) == ("unix:/run/lmtp.sock", 0)
         assert (target.name, target.module.name) == (name, module)
 
-    def test_lmtp_on_its_port(self) -> None:
-        """Port 24 calls for LMTP."""
-        (target,) = targets("a:24")
-        assert target.module.protocol is Protocol.LMTP
+    @pytest.mark.parametrize(
+        ("port", "module"),
+        [(24, "lmtp"), (465, "submissions"), (587, "submission"), (2525, "mx")],
+    )
+    def test_a_port_calls_for_a_module(self, port: int, module: str) -> None:
+        """Where no module is named, the port says what is spoken."""
+        (target,) = targets(f"a:{port}")
+        assert target.module is BUILT_IN[module]
 
     def test_labels_keep_their_order(self) -> None:
         """A target's own labels are kept as they were written."""
@@ -209,14 +222,126 @@ class TestTargets:
         assert config.targets[0].module.timeout > config.targets[0].interval
 
 
+class TestDomains:
+    """Domains whose mail exchangers are targets."""
+
+    def test_defaults(self) -> None:
+        """A domain alone means port 25 and what that port calls for."""
+        config = read("targets: [a, {mx: example.com}, b]")
+        assert config.domains == (
+            MailDomain(
+                domain="example.com", port=25, module=BUILT_IN["mx"], interval=60.0
+            ),
+        )
+        assert [target.host for target in config.targets] == ["a", "b"]
+
+    def test_every_key(self) -> None:
+        """Every key of a domain arrives where it belongs."""
+        config = read(
+            "modules: {mine: {interval: 2m}}\n"
+            "targets: [{mx: Example.COM., port: 26, module: mine, interval: 5m, "
+            "labels: {team: mail}}]"
+        )
+        assert config.domains == (
+            MailDomain(
+                domain="Example.COM.",
+                port=26,
+                module=config.modules["mine"],
+                interval=300.0,
+                labels=(("team", "mail"),),
+            ),
+        )
+        assert config.targets == ()
+
+    @pytest.mark.parametrize(
+        ("keys", "module", "interval"),
+        [
+            ("port: 587", "submission", 30.0),
+            ("port: 24", "lmtp", 60.0),
+            ("module: submission", "submission", 30.0),
+            ("port: 587, interval: 1s", "submission", 1.0),
+        ],
+    )
+    def test_by_the_port(self, keys: str, module: str, interval: float) -> None:
+        """Module and interval come from where a target's would."""
+        (domain,) = read(
+            "modules: {submission: {interval: 30s}}\n"
+            f"targets: [{{mx: example.com, {keys}}}]"
+        ).domains
+        assert (domain.module.name, domain.interval) == (module, interval)
+
+    def test_the_same_domain_at_two_ports(self) -> None:
+        """A domain may stand there once for each port, and beside its own host."""
+        config = read(
+            "targets: [{mx: example.com}, {mx: example.com, port: 587}, example.com]"
+        )
+        assert [domain.port for domain in config.domains] == [25, 587]
+
+
+class TestDiscovery:
+    """Where more targets are found."""
+
+    def test_every_key(self, tmp_path: Path) -> None:
+        """Files have full paths, and both kinds of source their own refresh."""
+        config = parse(
+            """
+            modules: {mine: {}}
+            discovery:
+              - {files: ["mx/*.yaml", /srv/mx.json], module: mine, refresh: 1s}
+              - {http: "https://cmdb.example.com:8443/mx?site=fra", module: mx,
+                 refresh: 1d}
+              - {files: [a.yml]}
+              - {http: "http://[2001:db8::1]"}
+            """,
+            path=tmp_path / "config.yaml",
+        )
+        assert config.targets == ()
+        assert config.discovery == (
+            FileSource(
+                files=(f"{tmp_path}/mx/*.yaml", "/srv/mx.json"),
+                module="mine",
+                refresh=1.0,
+            ),
+            HttpSource(
+                url="https://cmdb.example.com:8443/mx?site=fra",
+                module="mx",
+                refresh=86400.0,
+            ),
+            FileSource(files=(f"{tmp_path}/a.yml",), module=None, refresh=30.0),
+            HttpSource(url="http://[2001:db8::1]", module=None, refresh=60.0),
+        )
+
+    def test_beside_targets(self) -> None:
+        """Either of the two may be empty, and both may be there."""
+        assert len(read("targets: []\ndiscovery: [{files: [a.json]}]").discovery) == 1
+        assert len(read("targets: [a]\ndiscovery: []").targets) == 1
+        both = read("targets: [a]\ndiscovery: [{files: [a.json]}]")
+        assert len(both.targets) == len(both.discovery) == 1
+
+    def test_credentials_are_not_shown(self) -> None:
+        """Whatever is wrong with an address, a password in it stays unsaid."""
+        for url in (
+            *("http://u:hidden@a", "ftp://u:hidden@a", "http://u:hidden @a"),
+            *("http://u:hidden", "hidden", "http://[hidden", "http://-hidden"),
+        ):
+            (complaint,) = complaints(f'discovery: [{{http: "{url}"}}]')
+            assert "hidden" not in complaint
+
+
 class TestModules:
     """Modules, built in and written."""
 
     def test_built_in(self) -> None:
-        """Without a word about modules there are banner, mx and lmtp."""
+        """Without a word about modules there are the five of the contract."""
         assert dict(read("targets: [a]").modules) == {
             "banner": Module(name="banner", ehlo=False),
-            "mx": Module(name="mx"),
+            "mx": Module(name="mx", tls=TlsMode.OPPORTUNISTIC, verify=Policy.REPORT),
+            "submission": Module(
+                name="submission", tls=TlsMode.REQUIRED, verify=Policy.ENFORCE
+            ),
+            "submissions": Module(
+                name="submissions", tls=TlsMode.IMPLICIT, verify=Policy.ENFORCE
+            ),
             "lmtp": Module(name="lmtp", protocol=Protocol.LMTP),
         }
 
@@ -229,13 +354,21 @@ class TestModules:
                 protocol: lmtp
                 ehlo: true
                 ehlo_name: "[IPv6:2001:db8::1]"
-                tls: none
+                tls: required
+                verify: "off"
+                tls_server_name: mail.example.com
+                min_version: TLS11
+                dane: report
+                dane_resolver: 192.0.2.53:5353
+                dane_resolver_trusted: true
+                mta_sts: enforce
                 quit: strict
                 hold: 1s
                 timeout: 2s
                 timeouts: {dns: 3s, connect: 4s, tls: 5s, greeting: 6s, command: 7s,
                            quit: 8s, close: 9s}
                 ip_family: prefer_ipv6
+                addresses: all
                 source_address: 2001:db8::2
                 proxy_protocol: v2
                 auth: {mechanism: CRAM-MD5, username: u, password_env: PATH,
@@ -252,6 +385,13 @@ class TestModules:
             protocol=Protocol.LMTP,
             ehlo=True,
             ehlo_name="[IPv6:2001:db8::1]",
+            tls=TlsMode.REQUIRED,
+            verify=Policy.OFF,
+            tls_server_name="mail.example.com",
+            min_version=TlsVersion.TLS11,
+            dane=Policy.REPORT,
+            dane_resolver=("192.0.2.53", 5353),
+            mta_sts=Policy.ENFORCE,
             quit=QuitPolicy.STRICT,
             hold=1.0,
             timeout=2.0,
@@ -259,6 +399,7 @@ class TestModules:
                 dns=3, connect=4, tls=5, greeting=6, command=7, quit=8, close=9
             ),
             ip_family=IpFamily.PREFER_IPV6,
+            addresses=Addresses.ALL,
             source_address="2001:db8::2",
             proxy_protocol=ProxyProtocol.V2,
             auth=Auth(
@@ -296,6 +437,40 @@ class TestModules:
             ),
             mail=Mail(sender="", recipient="postmaster@example.com"),
             expect=Expect(),
+        )
+
+    @pytest.mark.parametrize(
+        "resolver",
+        ["127.0.0.53", "127.0.0.1:5353", '"::1"', '"[::1]:53"', '"::ffff:127.0.0.1"'],
+    )
+    def test_a_resolver_on_loopback(self, resolver: str) -> None:
+        """A resolver on this machine needs nobody's word that it is trusted."""
+        config = read(
+            "modules: {x: {tls: implicit, dane: enforce, "
+            f"dane_resolver: {resolver}}}}}\ntargets: [a]"
+        )
+        assert config.modules["x"].dane_resolver is not None
+
+    @pytest.mark.parametrize(
+        "keys",
+        [
+            "tls: opportunistic, verify: enforce",
+            "tls: implicit, ehlo: false, tls_server_name: '2001:db8::1'",
+            "tls: none, verify: report, min_version: TLS13, dane: 'off', mta_sts: off",
+            "dane_resolver: 127.0.0.1, dane_resolver_trusted: false",
+            "tls: required, mta_sts: enforce",
+        ],
+    )
+    def test_keys_that_go_together(self, keys: str) -> None:
+        """What has a meaning, or says nothing where it has none, is let pass."""
+        config = read(f"modules: {{x: {{{keys}}}}}\ntargets: [{{host: a, module: x}}]")
+        assert config.targets[0].module.name == "x"
+
+    def test_tls_can_be_taken_from_a_built_in(self) -> None:
+        """A built-in module without TLS keeps its `verify`, which says nothing then."""
+        config = read("modules: {submission: {tls: none}}\ntargets: [a]")
+        assert config.modules["submission"] == Module(
+            name="submission", verify=Policy.ENFORCE
         )
 
     @pytest.mark.parametrize("header", list(ProxyProtocol))
@@ -346,6 +521,25 @@ class TestModules:
             read("targets: [a]").modules["x"] = Module(name="x")  # type: ignore[index]  # that is the point
 
 
+class TestIntervals:
+    """How often targets are probed that are not written down."""
+
+    def test_of_each_module(self) -> None:
+        """Each module has its own interval or the schedule's, the built-in ones too."""
+        config = read(
+            "schedule: {interval: 2m}\nmodules: {mx: {interval: 30s}, x: {}}\n"
+            "targets: [a]"
+        )
+        assert config.intervals == {
+            "banner": 120.0,
+            "mx": 30.0,
+            "submission": 120.0,
+            "submissions": 120.0,
+            "lmtp": 120.0,
+            "x": 120.0,
+        }
+
+
 class TestSettings:
     """What is not about one target."""
 
@@ -354,6 +548,8 @@ class TestSettings:
         config = read("targets: [a]")
         assert (config.concurrency, config.per_host) == (500, 2)
         assert config.dns_servers == ()
+        assert (config.domains, config.discovery) == ((), ())
+        assert config.certificate_info
         assert config.latency_buckets == DEFAULT_BUCKETS
         assert config.target_bucket_phases == frozenset()
 
@@ -366,6 +562,7 @@ class TestSettings:
             metrics:
               latency_buckets: [5ms, 1s, 1m30s]
               target_buckets: [connect, quit]
+              certificate_info: false
             targets: [a]
             """
         )
@@ -377,6 +574,7 @@ class TestSettings:
             ("::1", 53),
         )
         assert config.latency_buckets == (0.005, 1.0, 90.0)
+        assert not config.certificate_info
         assert config.target_bucket_phases == {Phase.CONNECT, Phase.QUIT}
 
     def test_the_text_is_kept(self) -> None:
@@ -401,19 +599,27 @@ class TestLoad:
         plain = read("targets: [a]")
         assert config.modules["patient"] == Module(name="patient")
         assert len(config.targets) == 6
+        assert [domain.domain for domain in config.domains] == ["example.com"]
         assert (config.concurrency, config.per_host) == (
             plain.concurrency,
             plain.per_host,
         )
         assert {t.interval for t in config.targets} == {60.0, 30.0}
 
-    def test_the_example_uncommented(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_example_uncommented(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """What the example shows as a comment would load as well."""
         monkeypatch.setenv("SMTP_PASSWORD", "x")
+        authority = CA()
+        client = authority.issue_cert("probe.example.com")
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        client.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+        client.private_key_pem.write_to_path(tmp_path / "client.key")
         text = re.sub(
             "^( +)# ([a-z_]+: )", r"\1\2", EXAMPLE.read_text(), flags=re.MULTILINE
         )
-        config = read(text)
+        config = parse(text, path=tmp_path / "config.yaml")
         assert config.latency_buckets == (0.005, 0.05, 0.5, 5.0)
         patient = config.modules["patient"]
         assert patient.ehlo_name == "probe.example.com"
@@ -425,6 +631,16 @@ class TestLoad:
         assert patient.mail == Mail(sender="", recipient="postmaster@example.com")
         assert patient.expect.banner == r"^mx\d+\."
         assert dict(patient.expect.reply) == {Phase.RCPT: {550, 554}}
+        assert config.modules["careful"] == Module(
+            name="careful",
+            tls=TlsMode.REQUIRED,
+            tls_server_name="mx.example.com",
+            ca_file=str(tmp_path / "ca.pem"),
+            cert_file=str(tmp_path / "client.pem"),
+            key_file=str(tmp_path / "client.key"),
+            dane=Policy.ENFORCE,
+            dane_resolver=("192.0.2.53", 53),
+        )
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         """A file that isn't there is one complaint without a place."""
@@ -484,7 +700,10 @@ _KEYS = (
     *("module", "labels", "timeouts", "quit", "ehlo", "tls", "mx", "site", "auth"),
     *("mail", "from", "rcpt", "expect", "greeting", "banner", "reply", "extensions"),
     *("extensions_absent", "username", "password_file", "password_env", "password"),
-    *("mechanism", "source_address", "proxy_protocol", "protocol"),
+    *("mechanism", "source_address", "proxy_protocol", "protocol", "verify"),
+    *("tls_server_name", "ca_file", "cert_file", "key_file", "min_version", "dane"),
+    *("dane_resolver", "dane_resolver_trusted", "mta_sts", "addresses", "discovery"),
+    *("files", "http", "refresh", "certificate_info", "on_demand"),
     *("*", "[key]", "<<", ""),
 )
 _SYNTAX = (
@@ -522,7 +741,8 @@ def test_any_text(parser: type, text: str) -> None:
 _LEAVES = st.sampled_from(
     [
         *("a", "60s", "x:25", "2m", "none", "::1", "\x00", "unix:/a", "unix:a", "PATH"),
-        *("a@b", "(", "/", "..", "SIZE", "PLAIN", 220, 221),
+        *("a@b", "(", "/", "..", "SIZE", "PLAIN", 220, 221, "required", "enforce"),
+        *("http://a", "a.json", "127.0.0.1", "192.0.2.1:53", "mx", "submission"),
     ]
 ) | (st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5))
 _TREES = st.recursive(

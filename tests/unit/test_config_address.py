@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from exporter.config.address import (
     check_address,
+    check_domain,
     check_ehlo_name,
     check_host,
+    check_server_name,
+    is_loopback,
     is_unix,
     join_port,
     read_dns_server,
@@ -63,6 +66,54 @@ def test_bad_hosts(host: str, sentence: str) -> None:
     """Whatever could never be resolved or connected to is refused in a sentence."""
     with pytest.raises(Refusal, match=sentence):
         check_host(host)
+
+
+@pytest.mark.parametrize(
+    "domain", ["example.com", "Example.COM.", "xn--mil-qla.example", "a_b.example", "a"]
+)
+def test_good_domains(domain: str) -> None:
+    """A mail domain is a name, kept as written."""
+    assert check_domain(domain) == domain
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["", ".", "192.0.2.1", "::1", "[::1]", "unix:/a", "a:25", "bücher.example", "a b"],
+)
+def test_bad_domains(domain: str) -> None:
+    """Addresses and sockets have no mail exchangers."""
+    with pytest.raises(Refusal):
+        check_domain(domain)
+
+
+@pytest.mark.parametrize(
+    "name", ["mail.example.com", "mx_1.example.com", "192.0.2.1", "2001:db8::1", "a"]
+)
+def test_good_server_names(name: str) -> None:
+    """A server's name is what a certificate can be for."""
+    assert check_server_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a.", "*.a", "a:25", "[::1]", "fe80::1%eth0", "1.2", "ä", "unix:/a"]
+)
+def test_bad_server_names(name: str) -> None:
+    """Patterns, ports and final dots stand in no certificate's name."""
+    with pytest.raises(Refusal):
+        check_server_name(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        *(("127.0.0.1", True), ("127.9.9.9", True), ("::1", True)),
+        *(("::ffff:127.0.0.1", True), ("::ffff:192.0.2.1", False)),
+        *(("192.0.2.1", False), ("2001:db8::1", False), ("0.0.0.0", False)),  # noqa: S104 -- it is asked about, and not listened on
+    ],
+)
+def test_loopback(address: str, here: bool) -> None:
+    """Loopback is 127.0.0.0/8 and ::1, in either family's spelling."""
+    assert is_loopback(address) is here
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,10 @@ BEYOND_A_SCHEMA = frozenset(
             "module_unknown",
             "name_twice",
         ),
-        *("port_without_module", "target_syntax", "needs_ehlo", "unix_path"),
+        *("target_syntax", "needs_ehlo", "unix_path"),
         *("expect_extensions_both_ways", "expect_reply_without_step"),
-        "unix_with_source_address",
+        *("unix_with_source_address", "unix_without_name", "mx_twice"),
+        *("tls_missing", "tls_needs_ehlo", "tls_pair"),
     }
 )
 
@@ -73,12 +74,27 @@ def test_the_example_names_the_schema_and_fits() -> None:
         "targets: [a]\nmodules: {x: {mail: {from: 'ä@b', rcpt: '\"ö\"@[192.0.2.1]'}}}",
         "targets: [a]\nmodules: {x: {expect: {greeting: [554], reply: {ehlo: [502]}}}}",
         "targets: [a]\nmodules: {x: {expect: {banner: '^mx', extensions: [8BITMIME]}}}",
+        "targets: [a, {mx: example.com, port: 587, labels: {site: fra}}]",
+        "targets: [a]\ndiscovery: []\nmetrics: {certificate_info: false}",
+        "targets: [a]\ndiscovery: [{files: [a.json, '/b/*.yml'], module: mx}]",
+        "targets: [a]\ndiscovery: [{http: 'HTTPS://a.example:1/x?y', refresh: 1s}]",
+        "targets: [a]\nmodules: {x: {tls: required, verify: off, min_version: TLS13}}",
+        "targets: [a]\nmodules: {x: {tls: implicit, dane: off, mta_sts: report}}",
+        "targets: [a]\nmodules: {x: {dane_resolver: '::1', tls: required, dane: off}}",
+        "targets: [a]\nmodules: {x: {addresses: all, mta_sts: off, dane: off}}",
         "targets: [a]\nmodules: {x: {source_address: '::1', proxy_protocol: off}}",
     ],
 )
 def test_good(text: str) -> None:
     """What is read, the schema accepts."""
     assert parse(text, path=Path("c")).targets
+    assert accepts(value(text))
+
+
+def test_discovery_alone() -> None:
+    """A configuration whose targets are all found elsewhere names none."""
+    text = "discovery: [{files: [a.json]}]"
+    assert parse(text, path=Path("c")).discovery
     assert accepts(value(text))
 
 
