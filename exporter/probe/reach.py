@@ -2,6 +2,9 @@
 
 Sequential on purpose: racing addresses would make both latency and reason a matter of
 luck (SMTP.md J26). Once TCP stands there is no way back to another address.
+
+A target with an address of its own is that address. A domain whose exchangers were not
+found is asked for them first: that lookup is what its probe is about.
 """
 
 import asyncio
@@ -16,7 +19,7 @@ from exporter.probe.resolve import Address, Resolver, literal
 from exporter.probe.timeline import Timeline
 from exporter.smtp.exchange import Interrupted
 from exporter.smtp.proxy import header
-from exporter.targets import Target
+from exporter.targets import Module, Target
 from exporter.vocabulary import Phase, Reason
 
 
@@ -28,7 +31,7 @@ async def reach(
     Raises Interrupted with the reason of the phase that timeline is in: dns, or connect
     with the reason of the last address tried.
     """
-    itself = literal(target.host)
+    itself = literal(target.address or target.host)
     addresses = (
         (itself,) if itself else await _resolve(target, resolver, deadline, timeline)
     )
@@ -46,30 +49,45 @@ async def reach(
 async def _resolve(
     target: Target, resolver: Resolver, deadline: Limit, timeline: Timeline
 ) -> tuple[Address, ...]:
+    host = target.host
     with timeline.phase(Phase.DNS) as span:
         limit = Limit.after(target.module.timeouts.dns, deadline)
         try:
-            found = await _look_up(target, resolver, limit)
+            async with asyncio.timeout(limit.at - time.monotonic()):
+                if _is_lost(target):
+                    host = await _exchanger(host, resolver, timeline)
+                found = await _look_up(host, target.module, resolver)
+        except TimeoutError as error:
+            timeline.note(f"{host}: {limit.reason.meaning}")
+            raise Interrupted(limit.reason) from error
         except Interrupted as interrupted:
-            timeline.note(f"{target.host}: {interrupted.reason.meaning}")
+            timeline.note(f"{host}: {interrupted.reason.meaning}")
             raise
         span.complete(clock.now())
     families = (a.family for a in found if a.family)
     timeline.resolved = tuple(sorted(Counter(families).items()))
-    timeline.note(f"{target.host} is {', '.join(a.literal for a in found)}")
+    timeline.note(f"{host} is {', '.join(a.literal for a in found)}")
     return found
 
 
+def _is_lost(target: Target) -> bool:
+    """Whether it is a mail domain whose exchangers were not found so far."""
+    return target.exchanger is not None and target.exchanger.preference is None
+
+
+async def _exchanger(domain: str, resolver: Resolver, timeline: Timeline) -> str:
+    """Give the exchanger that a domain prefers."""
+    hosts = (await resolver.exchangers(domain, aliases=False)).hosts
+    timeline.note(f"{hosts[0].name} is the first of {domain}'s {len(hosts)} exchangers")
+    return hosts[0].name
+
+
 async def _look_up(
-    target: Target, resolver: Resolver, limit: Limit
+    host: str, module: Module, resolver: Resolver
 ) -> tuple[Address, ...]:
     """Give the addresses that the module's family and source address can reach."""
-    try:
-        async with asyncio.timeout(limit.at - time.monotonic()):
-            found = await resolver.addresses(target.host, target.module.ip_family)
-    except TimeoutError as error:
-        raise Interrupted(limit.reason) from error
-    source = literal(target.module.source_address or "")
+    found = await resolver.addresses(host, module.ip_family)
+    source = literal(module.source_address or "")
     usable = tuple(a for a in found if source is None or a.family is source.family)
     if not usable:
         raise Interrupted(Reason.NODATA)

@@ -5,134 +5,42 @@ Names end in a dot, so that no search list of this machine is walked.
 
 import asyncio
 import socket
-import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import NamedTuple, cast
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
 
+import aiodns
+import pycares
 import pytest
 
 from exporter.outcome import Failure, Outcome, Speaker
-from exporter.probe.resolve import Address, Resolver, literal
-from exporter.probe.run import probe
+from exporter.probe import resolve
+from exporter.probe.resolve import MAX_CHANNELS, Address, Resolver, literal
 from exporter.smtp.exchange import Interrupted
 from exporter.targets import Module, Target, Timeouts
 from exporter.vocabulary import Close, Family, IpFamily, Phase, Reason
 from tests.conftest import missing_peer
+from tests.nameserver import (
+    AAAA,
+    NOERROR,
+    NOTIMP,
+    NXDOMAIN,
+    REFUSED,
+    SERVFAIL,
+    A,
+    Zone,
+)
+from tests.wire.asking import asking, asking_at, probed, reason_of
 from tests.wire.ports import filtered_port
 
 PATIENCE = 10.0  # no test gets near it unless something is broken
 
-NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = range(6)
-A, CNAME, AAAA = 1, 5, 28
-_HEADER = struct.Struct("!6H")
-_RECORD = struct.Struct("!HHHIH")
-_AT_QUESTION = 0xC000 | _HEADER.size  # a pointer to the name that was asked for
-_RESPONSE = 0x8180
-
 V4 = "192.0.2.1"
 V4_TOO = "192.0.2.2"
 V6 = "2001:db8::1"
-
-
-class Zone(NamedTuple):
-    """What a name server knows of one name, and how it tells it."""
-
-    a: tuple[str, ...] = ()
-    aaaa: tuple[str, ...] = ()
-    rcode: int = NOERROR
-    alias_of: str | None = None
-    delay: float = 0.0
-    silent: bool = False
-    fails_for: int | None = None  # a record type
-    ttl: int = 60
-
-
-class NameServer(asyncio.DatagramProtocol):
-    """Answers from a table; a name that is not in it does not exist."""
-
-    def __init__(self, zones: Mapping[str, Zone]) -> None:
-        """Know the zones."""
-        self._zones = zones
-        self.asked: list[tuple[str, int]] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer one question, at once or later or not at all."""
-        name, after = _name_in(data, _HEADER.size)
-        (kind,) = struct.unpack_from("!H", data, after)
-        self.asked.append((name, kind))
-        zone = self._zones.get(name, Zone(rcode=NXDOMAIN))
-        if not zone.silent:
-            answer = _answer(data, after, kind, zone)
-            loop = asyncio.get_running_loop()
-            loop.call_later(zone.delay, self._transport.sendto, answer, addr)
-
-
-def _name_in(message: bytes, at: int) -> tuple[str, int]:
-    labels = []
-    while octets := message[at]:
-        labels.append(message[at + 1 : at + 1 + octets].decode())
-        at += 1 + octets
-    return ".".join(labels).lower(), at + 1
-
-
-def _answer(question: bytes, after: int, kind: int, zone: Zone) -> bytes:
-    if kind == zone.fails_for:
-        zone = Zone(rcode=SERVFAIL)
-    owner = _AT_QUESTION
-    records = b""
-    answers = {A: zone.a, AAAA: zone.aaaa}.get(kind, ())
-    if zone.alias_of is not None:
-        name = b"".join(bytes([len(x)]) + x.encode() for x in zone.alias_of.split("."))
-        records += _RECORD.pack(owner, CNAME, 1, zone.ttl, len(name) + 1) + name + b"\0"
-        owner = 0xC000 | (after + 4 + _RECORD.size)
-    family = socket.AF_INET if kind == A else socket.AF_INET6
-    for address in answers:
-        packed = socket.inet_pton(family, address)
-        records += _RECORD.pack(owner, kind, 1, zone.ttl, len(packed)) + packed
-    number = struct.unpack_from("!H", question)[0]
-    counts = (1, len(answers) + (zone.alias_of is not None), 0, 0)
-    header = _HEADER.pack(number, _RESPONSE | zone.rcode, *counts)
-    return header + question[_HEADER.size : after + 4] + records
-
-
-class Asking(NamedTuple):
-    """A resolver, and the server that it asks."""
-
-    resolver: Resolver
-    server: NameServer
-
-
-@asynccontextmanager
-async def asking(host: str = "127.0.0.1", **zones: Zone) -> AsyncIterator[Asking]:
-    """Run a name server that knows these names under `test.`."""
-    server = NameServer({f"{name}.test": zone for name, zone in zones.items()})
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(
-        lambda: server, local_addr=(host, 0)
-    )
-    try:
-        port = transport.get_extra_info("sockname")[1]
-        resolver = Resolver(((host, port),))
-        try:
-            yield Asking(resolver, server)
-        finally:
-            await resolver.close()
-    finally:
-        transport.close()
-
-
-async def reason_of(resolver: Resolver, name: str, family: IpFamily) -> Reason:
-    """Look up what cannot be found, and give the reason."""
-    with pytest.raises(Interrupted) as caught:
-        await resolver.addresses(name, family)
-    return caught.value.reason
 
 
 # --- literals
@@ -196,8 +104,10 @@ async def test_both() -> None:
 
 async def test_alias() -> None:
     """A name that is an alias has the addresses of what it stands for."""
-    zone = Zone(a=(V4,), alias_of="real.test")
-    async with asking(name=zone) as (resolver, _):
+    async with asking(name=Zone(alias_of="real.test"), real=Zone(a=(V4,))) as (
+        resolver,
+        _,
+    ):
         found = await resolver.addresses("name.test.", IpFamily.IPV4)
 
     assert found == (Address(V4, Family.IPV4),)
@@ -266,7 +176,7 @@ async def test_one_family_fails() -> None:
 async def test_nothing_found(rcode: int, reason: Reason, family: IpFamily) -> None:
     """A lookup without an address says why, whatever family was asked for."""
     async with asking(name=Zone(rcode=rcode)) as (resolver, _):
-        assert await reason_of(resolver, "name.test.", family) is reason
+        assert await reason_of(resolver.addresses("name.test.", family)) is reason
 
 
 @pytest.mark.parametrize(
@@ -276,13 +186,15 @@ async def test_nothing_found(rcode: int, reason: Reason, family: IpFamily) -> No
 async def test_other_family_only(zone: Zone, family: IpFamily) -> None:
     """A name that has only the other family has no usable record."""
     async with asking(name=zone) as (resolver, _):
-        assert await reason_of(resolver, "name.test.", family) is Reason.NODATA
+        assert (
+            await reason_of(resolver.addresses("name.test.", family)) is Reason.NODATA
+        )
 
 
 async def test_unknown_name() -> None:
     """A name that nobody knows does not exist."""
     async with asking() as (resolver, _):
-        found = await reason_of(resolver, "nobody.test.", IpFamily.ANY)
+        found = await reason_of(resolver.addresses("nobody.test.", IpFamily.ANY))
 
     assert found is Reason.NXDOMAIN
 
@@ -290,7 +202,7 @@ async def test_unknown_name() -> None:
 async def test_server_over_ipv6() -> None:
     """A server may be asked over IPv6."""
     try:
-        async with asking("::1", name=Zone(a=(V4,))) as (resolver, _):
+        async with asking_at("::1", name=Zone(a=(V4,))) as (resolver, _):
             found = await resolver.addresses("name.test.", IpFamily.IPV4)
     except OSError as error:
         missing_peer(f"::1 is not on this machine: {error}")
@@ -298,15 +210,195 @@ async def test_server_over_ipv6() -> None:
     assert found == (Address(V4, Family.IPV4),)
 
 
-@pytest.mark.parametrize(("ttl", "questions"), [(0, 3), (60, 1)])
-async def test_ttl(ttl: int, questions: int) -> None:
-    """The server is asked again when the TTL of its last answer is over."""
+async def test_failure_ahead_of_an_empty_answer() -> None:
+    """A family that fails is not taken for one without records."""
+    zone = Zone(fails_for=A, delay_for={AAAA: 0.1})
+    async with asking(name=zone) as (resolver, _):
+        found = await reason_of(resolver.addresses("name.test.", IpFamily.ANY))
+
+    assert found is Reason.SERVFAIL
+
+
+CHAIN = {f"name{n}": Zone(alias_of=f"name{n + 1}.test") for n in range(40)}
+CHAIN["name40"] = Zone()
+
+
+@pytest.mark.parametrize("family", [IpFamily.ANY, IpFamily.IPV4, IpFamily.IPV6])
+@pytest.mark.parametrize(
+    ("zones", "reason"),
+    [
+        ({"name0": Zone(alias_of="name0.test")}, Reason.SERVFAIL),
+        (
+            {
+                "name0": Zone(alias_of="name1.test"),
+                "name1": Zone(alias_of="name2.test"),
+                "name2": Zone(alias_of="name1.test"),
+            },
+            Reason.SERVFAIL,
+        ),
+        (CHAIN, Reason.SERVFAIL),
+        ({"name0": Zone(alias_of="name1.test"), "name1": Zone()}, Reason.NODATA),
+        ({"name0": Zone(alias_of="name1.test")}, Reason.NXDOMAIN),
+        (
+            {"name0": Zone(alias_of="name1.test"), "name1": Zone(rcode=SERVFAIL)},
+            Reason.SERVFAIL,
+        ),
+    ],
+    ids=["itself", "circle", "endless", "empty", "absent", "fails"],
+)
+async def test_alias_of_nothing(
+    zones: dict[str, Zone], reason: Reason, family: IpFamily
+) -> None:
+    """Aliases in a circle, or in too long a chain, are a failure of the resolver."""
+    async with asking(**zones) as (resolver, _):
+        assert await reason_of(resolver.addresses("name0.test.", family)) is reason
+
+
+@pytest.mark.parametrize("family", [IpFamily.ANY, IpFamily.IPV4])
+async def test_circle_told_step_by_step(family: IpFamily) -> None:
+    """A circle is found of which each answer tells one alias."""
+    zones = {
+        "name": Zone(alias_of="other.test", one_step=True),
+        "other": Zone(alias_of="name.test", one_step=True),
+    }
+    async with asking(**zones) as (resolver, _):
+        found = await reason_of(resolver.addresses("name.test.", family))
+
+    assert found is Reason.SERVFAIL
+
+
+async def test_over_tcp() -> None:
+    """What does not fit into a datagram is asked for over TCP."""
+    many = tuple(f"192.0.2.{n}" for n in range(1, 200))
+    async with asking(name=Zone(a=many, over_tcp=True)) as (resolver, _):
+        found = await resolver.addresses("name.test.", IpFamily.IPV4)
+
+    assert {address.literal for address in found} == {*many}
+
+
+# --- again and again
+
+
+@pytest.fixture
+def asking_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no channel last; a second would have to pass between two lookups."""
+    monkeypatch.setattr(resolve, "FRESH_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("asking_anew")
+@pytest.mark.parametrize("ttl", [0, 60])
+async def test_asked_anew(ttl: int) -> None:
+    """Every lookup asks, however long an answer may be kept."""
     async with asking(name=Zone(a=(V4,), ttl=ttl)) as (resolver, server):
         for _ in range(3):
-            found = await resolver.addresses("name.test.", IpFamily.IPV4)
-            assert found == (Address(V4, Family.IPV4),)
+            await resolver.addresses("name.test.", IpFamily.IPV4)
 
-    assert server.asked == [("name.test", A)] * questions
+    assert server.asked == [("name.test", A)] * 3
+
+
+@pytest.mark.usefixtures("asking_anew")
+@pytest.mark.parametrize("before", [Zone(a=(V4_TOO,)), Zone(), Zone(rcode=NXDOMAIN)])
+async def test_change(before: Zone) -> None:
+    """A change is seen by the next lookup, also of a name that had no address."""
+    async with asking(name=before) as (resolver, server):
+        with suppress(Interrupted):
+            await resolver.addresses("name.test.", IpFamily.ANY)
+        server.zones["name.test"] = Zone(a=(V4,))
+        found = await resolver.addresses("name.test.", IpFamily.ANY)
+
+    assert found == (Address(V4, Family.IPV4),)
+
+
+async def test_at_the_same_time() -> None:
+    """Of lookups within a second, only those of an answer without TTL ask anew."""
+    async with asking(kept=Zone(a=(V4,)), gone=Zone(a=(V4,), ttl=0)) as (
+        resolver,
+        server,
+    ):
+        for name in ("kept.test.", "gone.test.") * 3:
+            await resolver.addresses(name, IpFamily.IPV4)
+
+    assert server.asked.count(("kept.test", A)) == 1
+    assert server.asked.count(("gone.test", A)) == 3
+
+
+class Counted(aiodns.DNSResolver):
+    """A channel that is counted while it is open."""
+
+    opened = 0
+    open_now = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Count one."""
+        super().__init__(*arguments, **options)
+        Counted.opened += 1
+        Counted.open_now += 1
+
+    async def close(self) -> None:
+        """Count one less."""
+        Counted.open_now -= 1
+        await super().close()
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> type[Counted]:
+    """Count the channels of a test."""
+    Counted.opened = Counted.open_now = 0
+    monkeypatch.setattr(aiodns, "DNSResolver", Counted)
+    return Counted
+
+
+@pytest.mark.usefixtures("asking_anew")
+async def test_given_up(counted: type[Counted]) -> None:
+    """Lookups that were given up are ended by those that follow."""
+    async with asking(dead=Zone(silent=True), name=Zone(a=(V4,))) as (resolver, _):
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await resolver.addresses("dead.test.", IpFamily.ANY)
+            await resolver.addresses("name.test.", IpFamily.IPV4)
+        assert (counted.opened, counted.open_now) == (6, 1)
+
+    assert counted.open_now == 0
+
+
+@pytest.mark.usefixtures("asking_anew")
+async def test_many_channels(counted: type[Counted]) -> None:
+    """There is a bound to the channels that lookups wait for."""
+    async with asking(name=Zone(silent=True)) as (resolver, _):
+        lookups = [
+            asyncio.create_task(resolver.addresses("name.test.", IpFamily.ANY))
+            for _ in range(MAX_CHANNELS + 3)
+        ]
+        await asyncio.sleep(0)  # each of them is under way now
+        assert counted.open_now == MAX_CHANNELS
+        for lookup in lookups:
+            lookup.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
+
+    assert counted.open_now == 0
+
+
+async def test_no_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that gives no channel any more is the prober's own failure."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise pycares.AresError("out of everything")
+
+    monkeypatch.setattr(pycares, "Channel", refuse)
+    async with asking(name=Zone(a=(V4,))) as (resolver, _):
+        found = await reason_of(resolver.addresses("name.test.", IpFamily.ANY))
+
+    assert found is Reason.LOCAL_ERROR
+
+
+async def test_closed_meanwhile() -> None:
+    """Who waits for a resolver that is closed is told so."""
+    async with asking(name=Zone(silent=True)) as (resolver, _):
+        lookup = asyncio.create_task(resolver.addresses("name.test.", IpFamily.ANY))
+        await asyncio.sleep(0)  # it is under way now
+        await resolver.close()
+        assert await reason_of(lookup) is Reason.SERVFAIL
 
 
 # --- and a probe that has to look up
@@ -334,7 +426,7 @@ async def test_silence(deadline: float, reason: Reason) -> None:
     """A silent server ends with the phase's limit, or with the deadline before it."""
     module = Module(name="lookup", timeouts=LIMITS, timeout=deadline)
     async with asking(name=Zone(silent=True)) as (resolver, _):
-        outcome = await probe(target("name.test.", module=module), resolver=resolver)
+        outcome = await probed(target("name.test.", module=module), resolver)
 
     assert outcome.failure == Failure(Phase.DNS, reason)
     assert outcome.close is Close.NONE
@@ -354,7 +446,7 @@ async def test_silence(deadline: float, reason: Reason) -> None:
 async def test_failed_lookup(rcode: int, reason: Reason) -> None:
     """A failed lookup is the phase dns, and nothing is connected."""
     async with asking(name=Zone(rcode=rcode)) as (resolver, _):
-        outcome = await probe(target("name.test."), resolver=resolver)
+        outcome = await probed(target("name.test."), resolver)
 
     assert outcome.failure == Failure(Phase.DNS, reason)
     assert outcome.close is Close.NONE
@@ -370,7 +462,7 @@ async def test_late_answer() -> None:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             here = target("name.test.", bound.getsockname()[1])
-            outcome = await probe(here, resolver=resolver)
+            outcome = await probed(here, resolver)
 
     assert outcome.failure == Failure(Phase.CONNECT, Reason.REFUSED)
     assert 0.15 - 0.01 <= dns_seconds(outcome) < PATIENCE / 2
@@ -383,7 +475,7 @@ async def test_literal_target() -> None:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             here = target("127.0.0.1", bound.getsockname()[1])
-            outcome = await probe(here, resolver=resolver)
+            outcome = await probed(here, resolver)
 
     assert outcome.failure == Failure(Phase.CONNECT, Reason.REFUSED)
     assert outcome.record(Phase.DNS) is None
@@ -434,8 +526,8 @@ async def one_of_two() -> AsyncIterator[int]:
 async def test_next_address() -> None:
     """An address that refuses is followed by the next, and counted."""
     async with one_of_two() as port:
-        outcome = await probe(
-            target("name.test.", port), resolver=Canned("127.0.0.1", "127.0.0.2")
+        outcome = await probed(
+            target("name.test.", port), Canned("127.0.0.1", "127.0.0.2")
         )
 
     assert outcome.success
@@ -450,8 +542,8 @@ async def test_next_address() -> None:
 async def test_first_address() -> None:
     """Addresses behind the one that connects are not tried."""
     async with one_of_two() as port:
-        outcome = await probe(
-            target("name.test.", port), resolver=Canned("127.0.0.2", "127.0.0.1")
+        outcome = await probed(
+            target("name.test.", port), Canned("127.0.0.2", "127.0.0.1")
         )
 
     assert outcome.success
@@ -463,9 +555,9 @@ async def test_no_address_connects() -> None:
     """When no address connects, the last one's reason is the probe's."""
     with filtered_port() as port:
         in_order = Canned("127.0.0.1", "127.0.0.2")
-        outcome = await probe(target("name.test.", port), resolver=in_order)
+        outcome = await probed(target("name.test.", port), in_order)
         reversed_order = Canned("127.0.0.2", "127.0.0.1")
-        other = await probe(target("name.test.", port), resolver=reversed_order)
+        other = await probed(target("name.test.", port), reversed_order)
 
     assert outcome.failure == Failure(Phase.CONNECT, Reason.REFUSED)
     assert other.failure == Failure(Phase.CONNECT, Reason.TIMEOUT)
@@ -482,9 +574,8 @@ async def test_share_of_the_deadline() -> None:
     )
     with filtered_port() as port:
         started = time.monotonic()
-        outcome = await probe(
-            target("name.test.", port, module),
-            resolver=Canned("127.0.0.1", "127.0.0.2"),
+        outcome = await probed(
+            target("name.test.", port, module), Canned("127.0.0.1", "127.0.0.2")
         )
         took = time.monotonic() - started
 
@@ -498,9 +589,32 @@ async def test_deadline_while_connecting() -> None:
     """The last address has all that is left, and then the deadline is the reason."""
     module = Module(name="lookup", timeout=0.2, timeouts=Timeouts(connect=PATIENCE))
     with filtered_port() as port:
-        outcome = await probe(
-            target("name.test.", port, module), resolver=Canned("127.0.0.1")
-        )
+        outcome = await probed(target("name.test.", port, module), Canned("127.0.0.1"))
 
     assert outcome.failure == Failure(Phase.CONNECT, Reason.DEADLINE)
     assert 0.19 <= outcome.duration < PATIENCE / 2
+
+
+@on_linux
+async def test_address_of_its_own() -> None:
+    """A target with an address is that address, and its host is not looked up."""
+    async with one_of_two() as port, asking() as (resolver, server):
+        here = replace(target("name.test.", port), address="127.0.0.2")
+        outcome = await probed(here, resolver)
+
+    assert outcome.success
+    assert outcome.address == "127.0.0.2"
+    assert outcome.record(Phase.DNS) is None
+    assert outcome.resolved is None
+    assert server.asked == []
+
+
+@on_linux
+async def test_address_of_its_own_refuses() -> None:
+    """A target with an address has no other address to go to."""
+    async with one_of_two() as port, asking() as (resolver, _):
+        here = replace(target("name.test.", port), address="127.0.0.1")
+        outcome = await probed(here, resolver)
+
+    assert outcome.failure == Failure(Phase.CONNECT, Reason.REFUSED)
+    assert outcome.addresses_failed == 1
