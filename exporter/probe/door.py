@@ -1,12 +1,15 @@
-"""The one door for foreign errors: OSError and DNS errors become a Reason here.
+"""The one door for foreign errors: those of OS, TLS and DNS become a Reason here.
 
 No other file names them. The cause is kept on the Interrupted that leaves the door.
 """
 
 import errno
+import ssl
 from types import TracebackType
 
 import aiodns.error as dns
+from dns.exception import DNSException
+from pycares import AresError
 
 from exporter.smtp.exchange import Interrupted
 from exporter.vocabulary import Reason
@@ -41,6 +44,18 @@ _RESOLVING = {
     dns.ARES_ENOMEM: Reason.LOCAL_ERROR,
     dns.ARES_EFILE: Reason.LOCAL_ERROR,
 }
+# Where we ask by ourselves: what is wrong with the resolver is SERVFAIL, and with this
+# machine are these.
+_ASKING = dict.fromkeys(
+    (
+        *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+        *(errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT),
+    ),
+    Reason.LOCAL_ERROR,
+)
+
+
+_WAIT = (BlockingIOError, ssl.SSLWantReadError)
 
 
 class Door:
@@ -48,7 +63,7 @@ class Door:
 
     def __init__(
         self,
-        error: type[Exception],
+        error: type[Exception] | tuple[type[Exception], ...],
         reasons: dict[int, Reason],
         otherwise: Reason,
     ) -> None:
@@ -66,15 +81,25 @@ class Door:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Raise Interrupted with the error's reason; BlockingIOError is no failure."""
-        if not isinstance(error, self._error) or isinstance(error, BlockingIOError):
+        """Raise Interrupted with the error's reason; having to wait is no failure."""
+        if not isinstance(error, self._error) or isinstance(error, _WAIT):
             return
         number = error.args[0] if error.args else 0
         reason = self._reasons.get(number, self._otherwise)
-        raise Interrupted(reason) from error
+        raise Interrupted(reason, detail=_in_words(error)) from error
+
+
+def _in_words(error: Exception) -> str:
+    """Say what OpenSSL said; the other errors say no more than their reason."""
+    said = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    return str(said).lower().replace("_", " ") if said else ""
 
 
 opening = Door(OSError, _OPENING, Reason.LOCAL_ERROR)
 connecting = Door(OSError, _CONNECTING, Reason.LOCAL_ERROR)
 talking = Door(OSError, _TALKING, Reason.INTERNAL_ERROR)
+shaking = Door(ssl.SSLError, {}, Reason.HANDSHAKE)
+decrypting = Door(ssl.SSLError, {}, Reason.PROTOCOL_ERROR)
 resolving = Door(dns.DNSError, _RESOLVING, Reason.SERVFAIL)
+starting = Door(AresError, {}, Reason.LOCAL_ERROR)
+asking = Door((DNSException, OSError), _ASKING, Reason.SERVFAIL)
