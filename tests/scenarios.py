@@ -10,34 +10,46 @@ A row reads: id, note, module, script, how it ends. The end is one line of words
 SMTP.md, `CODE CLOSE [PHASE REASON]`: the greeting's code (0: no complete greeting), the
 close class (`a/b`: either), and what failed. Without one it is `220 clean`: success.
 
-Secrets are rows' data too: `ENVIRONMENT` and `FILES` say what a ring has to set before
-it plays, and a row's `file` is a name in the folder where the ring put them.
+`LOOKUPS` are the rows of names that a DNS server of the row is asked for, and of mail
+domains, whose exchangers it is asked for first.
+
+Secrets and certificates are rows' data too: `ENVIRONMENT` and the two tables of files
+say what a ring has to set before it plays, and a file that a row names is one in the
+folder where the ring put them.
 """
 
 import base64
 import hmac
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any, NamedTuple
 
+from exporter.demo.certificates import Kind, authority, issue
 from exporter.demo.script import (
     BYE,
     CLOSE,
     EHL,
     EHLO,
+    EHS,
     FIN,
     GRT,
     HELO,
     HOLD,
     LHLO,
+    NOTIFY,
     OFFER,
     QUI,
+    QUI_TLS,
     QUIT,
     RST,
+    STARTTLS,
     Answer,
     CameFrom,
+    ClientHello,
     Dribble,
     Finish,
     Flood,
@@ -47,6 +59,7 @@ from exporter.demo.script import (
     Script,
     Silence,
     Step,
+    Tls,
     script,
 )
 from exporter.demo.script import Expect as Command
@@ -54,21 +67,27 @@ from exporter.outcome import Failure
 from exporter.targets import Auth, Expect, Mail, Module, SecretSource, Timeouts
 from exporter.vocabulary import (
     Close,
+    IpFamily,
     Mechanism,
     Phase,
+    Policy,
     Protocol,
     ProxyProtocol,
     Quirk,
     QuitPolicy,
     Reason,
+    TlsMode,
+    TlsVersion,
     Unsolicited,
 )
+from tests.nameserver import MX, REFUSED, SERVFAIL, Zone
 
 
 class Port(Enum):
     """What is behind the target's port."""
 
     OPEN = auto()
+    SPARED = auto()  # open, and nobody may connect
     CLOSED = auto()
     FILTERED = auto()
     ABSENT = auto()  # not even a file where the Unix socket should be
@@ -81,6 +100,15 @@ class Answered:
     phase: Phase
     code: int
     status: str | None  # enhanced
+
+
+class Encrypted(NamedTuple):
+    """What the outcome must tell of a completed handshake."""
+
+    kind: Kind  # of the certificate
+    name: str  # that it was issued for
+    problems: frozenset[Reason]
+    close_notify: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +131,14 @@ class Scenario:
     within: float | None  # most seconds of the outcome's duration
     first_byte_within: float | None
     answered: Answered | None
+    tls: Encrypted | None  # None: no handshake is completed
+    # Of names; None: nobody is asked.
+    zones: Mapping[str, Zone] | None = None
+    name: str = ""  # what leads to `host`, where the server is; "": itself
+    domain: str = ""  # a mail domain; `name` is one of its exchangers, "" none of them
+    # What other addresses do at the same port.
+    beside: Mapping[str, Port] = field(default_factory=dict)
+    addresses_failed: int = 0
 
     @property
     def ok(self) -> bool:
@@ -131,6 +167,17 @@ H = replace(G, name="h", hold=1.5)
 E = replace(G, name="e", ehlo=True)
 L = replace(E, name="l", protocol=Protocol.LMTP)
 R = replace(E, name="r", mail=Mail(sender="", recipient="probe@mx.test"))
+# TLS, with a server that must be who it should be; the rings find the files' folder.
+S = replace(
+    E,
+    name="s",
+    tls=TlsMode.REQUIRED,
+    verify=Policy.ENFORCE,
+    tls_server_name="mail.test",
+    ca_file="authority",
+)
+SO = replace(S, name="so", tls=TlsMode.OPPORTUNISTIC)
+I = replace(S, name="i", tls=TlsMode.IMPLICIT)  # noqa: E741 -- SMTP.md calls it so
 _UNIX = "unix:"
 
 # What the modules' secrets are; every one is told apart in what a probe leaves behind.
@@ -148,6 +195,11 @@ FILES = {
     "password-line": PASSWORD.encode() + b"\n",
     "password-crlf": PASSWORD.encode() + b"\r\n",
     "empty": b"",
+}
+# What the modules' certificates are, by the names of their files.
+CERTIFICATE_FILES = {
+    "authority": authority(),
+    "client": issue(Kind.CLIENT_ONLY).pem + issue(Kind.CLIENT_ONLY).key,
 }
 _PASSWORD = SecretSource(env="SCENARIO_PASSWORD")
 
@@ -224,6 +276,12 @@ def _row(  # noqa: PLR0913 -- the columns of the table
     within: float | None = None,
     first_byte_within: float | None = None,
     answered: str = "",
+    tls: str = "",
+    zones: Mapping[str, Zone] | None = None,
+    name: str = "",
+    domain: str = "",
+    beside: Mapping[str, Port] | None = None,
+    addresses_failed: int = 0,
 ) -> Scenario:
     code, closes, *failure = end.split()
     return Scenario(
@@ -243,6 +301,12 @@ def _row(  # noqa: PLR0913 -- the columns of the table
         within=within,
         first_byte_within=first_byte_within,
         answered=_answered(*answered.split()) if answered else None,
+        tls=_encrypted(*tls.split()) if tls else None,
+        zones=zones,
+        name=name,
+        domain=domain,
+        beside=beside or {},
+        addresses_failed=addresses_failed,
     )
 
 
@@ -259,6 +323,13 @@ def _failure(phase: str, reason: str) -> Failure:
 
 def _answered(phase: str, code: str, status: str | None = None) -> Answered:
     return Answered(_PHASES[phase], int(code), status)
+
+
+def _encrypted(kind: str, *words: str) -> Encrypted:
+    """Read `KIND[:name] [notify] [problem ...]`."""
+    kind, _, name = kind.partition(":")
+    problems = frozenset(_REASONS[word] for word in words if word != "notify")
+    return Encrypted(Kind[kind], name or "mail.test", problems, "notify" in words)
 
 
 def _greets(
@@ -372,8 +443,11 @@ def _every_end(
     before: Script,
     phase: str,
     good: bytes,
+    *,
+    encrypted: bool = False,
 ) -> Iterator[Scenario]:
     """Make a row of each reason that the reply to a command may have."""
+    goodbye = QUI_TLS if encrypted else QUI
     ends = (
         _End("timeout", (HOLD,), "aborted"),
         _End("deadline", (HOLD,), "aborted", deadline=1.0),
@@ -384,11 +458,12 @@ def _every_end(
         _End("unsolicited_reply", script(good + good, HOLD), "aborted", "other"),
         _End("unsolicited_221", script(BYE, FIN), "unsolicited_221", "221"),
         _End("unavailable", script(b"421 4.3.2 later\r\n", FIN), "code_421"),
-        _End("deferred", script(b"454 4.7.0 later\r\n", QUI), "clean"),
-        _End("rejected", script(b"554 5.7.0 no\r\n", QUI), "clean"),
-        _End("unexpected_code", script(b"354 go ahead\r\n", QUI), "clean"),
+        _End("deferred", script(b"454 4.7.0 later\r\n", goodbye), "clean"),
+        _End("rejected", script(b"554 5.7.0 no\r\n", goodbye), "clean"),
+        _End("unexpected_code", script(b"354 go ahead\r\n", goodbye), "clean"),
     )
     for end in ends:
+        notified = " notify" if end.close == "clean" else ""
         yield _row(
             f"{id}-{end.reason}",
             _REASONS[end.reason].meaning,
@@ -397,8 +472,18 @@ def _every_end(
             f"220 {end.close} {phase} {end.reason}",
             unsolicited=end.unsolicited,
             within=end.deadline + 0.5 if end.reason == "deadline" else 2.5,
+            tls=f"GOOD{notified}" if encrypted else "",
         )
 
+
+_NAME = "mx.test."  # with a final dot, so that no search list is walked
+_HERE = ("127.0.0.1",)
+_NOWHERE = ("ff0e::1",)  # a multicast group, which no TCP leads to
+_TWO_EXCHANGERS = {
+    "mail.test": Zone(mx=((20, "b.test"), (10, "a.test"))),
+    "a.test": Zone(a=_HERE),
+    "b.test": Zone(a=("127.0.0.2",)),
+}
 
 # A table is read by rows: one call each, not one argument to a line.
 # fmt: off
@@ -613,6 +698,108 @@ ADDRESSES = (
         "421 code_421 greeting unavailable"),
     _row("N24", "a PROXY header is the one thing allowed before the greeting",
         replace(G, proxy_protocol=ProxyProtocol.V1), (ProxyHeader(1), GRT, QUI)),
+)
+
+NAMES = (
+    _row("N04", "the name does not exist", G, (), "0 none dns nxdomain",
+        zones={}, name=_NAME, port=Port.CLOSED, within=1.0),
+    _row("N05", "the name has no records", G, (), "0 none dns nodata",
+        zones={"mx.test": Zone()}, name=_NAME, port=Port.CLOSED, within=1.0),
+    _row("N06", "the resolver fails", G, (), "0 none dns servfail",
+        zones={"mx.test": Zone(rcode=SERVFAIL)}, name=_NAME, port=Port.CLOSED,
+        within=1.0),
+    _row("N06-refused", "the resolver refuses", G, (), "0 none dns servfail",
+        zones={"mx.test": Zone(rcode=REFUSED)}, name=_NAME, port=Port.CLOSED,
+        within=1.0),
+    _row("N06-circle", "aliases lead in a circle", G, (), "0 none dns servfail",
+        zones={"mx.test": Zone(alias_of="a.test"), "a.test": Zone(alias_of="mx.test")},
+        name=_NAME, port=Port.CLOSED, within=1.0),
+    _row("N06-garbled", "the answer is cut off", G, (), "0 none dns servfail",
+        zones={"mx.test": Zone(a=_HERE, garbled=True)}, name=_NAME, port=Port.CLOSED,
+        within=1.0),
+    _row("N06-nobody", "no resolver is there", G, (), "0 none dns servfail",
+        name=_NAME, port=Port.CLOSED, within=1.0),
+    _row("N07", "the resolver is silent", G, (), "0 none dns timeout",
+        zones={"mx.test": Zone(silent=True)}, name=_NAME, port=Port.CLOSED,
+        at_least=("dns", 1.95), within=2.5),
+    _row("N07-deadline", "it is silent for longer than the probe has",
+        _limits(G, deadline=1.0), (), "0 none dns deadline",
+        zones={"mx.test": Zone(silent=True)}, name=_NAME, port=Port.CLOSED,
+        at_least=("dns", 0.95), within=1.5),
+    _row("N09", "the first address refuses, the second is well", G, (GRT, QUI),
+        zones={"mx.test": Zone(a=("127.0.0.1", "127.0.0.2"))}, name=_NAME,
+        host="127.0.0.2", beside={"127.0.0.1": Port.CLOSED}, addresses_failed=1),
+    _row("N10", "the first address is filtered, the second is well", G, (GRT, QUI),
+        zones={"mx.test": Zone(a=("127.0.0.1", "127.0.0.2"))}, name=_NAME,
+        host="127.0.0.2", beside={"127.0.0.1": Port.FILTERED}, addresses_failed=1,
+        at_least=("connect", 1.95)),
+    _row("N11", "IPv6 is dead, IPv4 is well",
+        replace(G, ip_family=IpFamily.PREFER_IPV6), (GRT, QUI),
+        zones={"mx.test": Zone(a=_HERE, aaaa=_NOWHERE)}, name=_NAME,
+        addresses_failed=1),
+    _row("N12", "IPv6 is dead, and IPv4 is not wanted",
+        replace(G, ip_family=IpFamily.IPV6), (GRT, QUI), "0 none connect unreachable",
+        zones={"mx.test": Zone(a=_HERE, aaaa=_NOWHERE)}, name=_NAME,
+        port=Port.SPARED, addresses_failed=1, within=1.0),
+    _row("N15", "an alias of an alias", G, (GRT, QUI),
+        zones={"mx.test": Zone(alias_of="a.test"), "a.test": Zone(alias_of="b.test"),
+               "b.test": Zone(a=_HERE)}, name=_NAME),
+    _row("N19", "the name has records of the other family only",
+        replace(G, ip_family=IpFamily.IPV4), (), "0 none dns nodata",
+        zones={"mx.test": Zone(aaaa=("::1",))}, name=_NAME, port=Port.CLOSED,
+        within=1.0),
+    _row("N20", "the resolver answers late, in time", G, (GRT, QUI),
+        zones={"mx.test": Zone(a=_HERE, delay=1.2)}, name=_NAME,
+        at_least=("dns", 1.19)),
+)
+
+EXCHANGERS = (
+    _row("M01", "of two exchangers, the one that the domain prefers", E,
+        (GRT, EHL, QUI), zones=_TWO_EXCHANGERS, domain="mail.test", name="a.test"),
+    _row("M01-b", "of two exchangers, the other one", E, (GRT, EHL, QUI),
+        zones=_TWO_EXCHANGERS, domain="mail.test", name="b.test", host="127.0.0.2"),
+    _row("M02", "the one that refuses", E, (), "0 none connect refused",
+        zones=_TWO_EXCHANGERS, domain="mail.test", name="a.test", port=Port.CLOSED,
+        addresses_failed=1, within=1.0),
+    _row("M02-b", "the one beside the one that refuses", E, (GRT, EHL, QUI),
+        zones=_TWO_EXCHANGERS, domain="mail.test", name="b.test", host="127.0.0.2",
+        beside={"127.0.0.1": Port.CLOSED}),
+    _row("M04", "null MX: nothing is connected", E, (GRT, EHL, QUI),
+        "0 none dns null_mx", zones={"mail.test": Zone(mx=((0, ""),), a=_HERE)},
+        domain="mail.test", port=Port.SPARED, within=1.0),
+    _row("M05", "a domain without MX is its own exchanger", E, (GRT, EHL, QUI),
+        zones={"mail.test": Zone(a=_HERE)}, domain="mail.test", name="mail.test"),
+    _row("M07", "the domain does not exist", E, (), "0 none dns nxdomain",
+        zones={}, domain="mail.test", port=Port.CLOSED, within=1.0),
+    _row("M09", "the exchanger is an alias", E, (GRT, EHL, QUI), quirks="mx_cname",
+        zones={"mail.test": Zone(mx=((10, "alias.test"),)),
+               "alias.test": Zone(alias_of="a.test"), "a.test": Zone(a=_HERE)},
+        domain="mail.test", name="alias.test"),
+    _row("X500", "a null MX beside another (RFC 7505 section 3)", E, (GRT, EHL, QUI),
+        quirks="null_mx_mixed",
+        zones={"mail.test": Zone(mx=((0, ""), (10, "a.test"))),
+               "a.test": Zone(a=_HERE)}, domain="mail.test", name="a.test"),
+    _row("X501", "a temporary error is never taken for no MX (RFC 5321 5.1)", E,
+        (GRT, EHL, QUI), "0 none dns servfail",
+        zones={"mail.test": Zone(fails_for=MX, a=_HERE)}, domain="mail.test",
+        port=Port.SPARED, within=1.0),
+    _row("X502", "silence is never taken for no MX", E, (GRT, EHL, QUI),
+        "0 none dns timeout", zones={"mail.test": Zone(silent_for=MX, a=_HERE)},
+        domain="mail.test", port=Port.SPARED, at_least=("dns", 1.95), within=2.5),
+    _row("X503", "an exchanger that is an address is none, and the domain is not used",
+        E, (GRT, EHL, QUI), "0 none dns nodata",
+        zones={"mail.test": Zone(mx=((10, "127.0.0.1"),), a=_HERE)},
+        domain="mail.test", port=Port.SPARED, within=1.0),
+    _row("X504", "an exchanger that does not exist, and the domain is not used", E,
+        (GRT, EHL, QUI), "0 none dns nxdomain",
+        zones={"mail.test": Zone(mx=((10, "a.test"),), a=_HERE)},
+        domain="mail.test", name="a.test", port=Port.SPARED, within=1.0),
+    _row("X505", "a domain that is neither its own exchanger nor anything else", E, (),
+        "0 none dns nodata", zones={"mail.test": Zone()}, domain="mail.test",
+        name="mail.test", port=Port.CLOSED, within=1.0),
+    _row("X506", "a domain that is an alias in a circle", E, (), "0 none dns servfail",
+        zones={"mail.test": Zone(alias_of="mail.test")}, domain="mail.test",
+        port=Port.CLOSED, within=1.0),
 )
 
 OTHER_SERVICES = (
@@ -1316,6 +1503,273 @@ POLICIES = (
 
 # fmt: on
 
+# --- STARTTLS (SMTP.md 6.6) and TLS (6.7)
+
+
+def _tls(kind: Kind = Kind.GOOD, name: str = "mail.test", **options: Any) -> Tls:
+    return Tls(kind, name, sni=options.pop("sni", "mail.test"), **options)
+
+
+def _starttls(*inside: Step | bytes | Script, tls: Step | None = None) -> Script:
+    """Grant STARTTLS; `inside` is what happens once TLS stands."""
+    return script(GRT, EHS, STARTTLS, tls or _tls(), *inside)
+
+
+def _implicit(*inside: Step | bytes | Script, tls: Step | None = None) -> Script:
+    return script(tls or _tls(), *inside)
+
+
+ENCRYPTED = script(EHL, QUI_TLS)  # what a good server says once TLS stands
+WAITS_FOR_TLS = script(ClientHello(), HOLD)
+PLAIN_FIN = Finish(client_hello=True)
+HANDSHAKE_FAILURE = b"\x15\x03\x03\x00\x02\x02\x28"
+GOODBYE_INSIDE = script(QUIT, BYE)
+STS = Command(b"STARTTLS")
+GO = b"220 2.0.0 go ahead\r\n"
+_FORGED = b"250-mx.test\r\n250 AUTH PLAIN\r\n"
+
+
+def _with(module: Module, **keys: Any) -> Module:
+    return replace(module, **keys)
+
+
+ADDRESS_NAMED = _with(I, tls_server_name=None)  # the target is 127.0.0.1
+AUTH_INSIDE = _with(S, auth=_auth(allow_plaintext=False).auth)
+
+# fmt: off
+
+_ENDS_OF_STARTTLS = _every_end("XT40", S, script(GRT, EHS, STS), "starttls", GO)
+_ENDS_OF_EHLO = _every_end(
+    "XT50", S, _starttls(EHLO), "ehlo_tls", OK, encrypted=True
+)
+
+STARTTLS_ROWS = (
+    # Behind the 220 to STARTTLS an unasked reply is an injection: S08.
+    *(row for row in _ENDS_OF_STARTTLS if row.id != "XT40-unsolicited_reply"),
+    # EHLO that is rejected is followed by HELO.
+    *(row for row in _ENDS_OF_EHLO if row.id != "XT50-rejected"),
+    _row("XT51", "EHLO and HELO are rejected inside TLS", S,
+        (_starttls(EHLO, b"550 no\r\n", HELO, b"550 no\r\n", QUI_TLS),),
+        "220 clean ehlo_tls rejected", quirks="ehlo_fallback", tls="GOOD notify"),
+    _row("B03", "implicit TLS", I, (_implicit(GRT, ENCRYPTED),), tls="GOOD notify"),
+    _row("B04", "STARTTLS", S, (_starttls(ENCRYPTED),), tls="GOOD notify"),
+    _row("E14", "the keyword in lower case, on the last line", S,
+        (GRT, EHLO, b"250-mx.test\r\n250 starttls\r\n", STARTTLS, _tls(), ENCRYPTED),
+        tls="GOOD notify"),
+    _row("E15", "the first line is the domain and no keyword", S,
+        (GRT, EHLO, b"250 STARTTLS\r\n", QUI), "220 clean starttls not_offered"),
+    _row("S01", "required and not offered", S, (GRT, EHL, QUI),
+        "220 clean starttls not_offered"),
+    _row("S02", "opportunistic and not offered", SO, (GRT, EHL, QUI)),
+    _row("S03", "required and deferred", S,
+        (GRT, EHS, STS, b"454 4.7.0 TLS not available\r\n", QUI),
+        "220 clean starttls deferred", answered="starttls 454 4.7.0"),
+    _row("S04", "opportunistic and deferred: on in the clear", SO,
+        (GRT, EHS, STS, b"454 4.7.0 TLS not available\r\n", QUI),
+        answered="starttls 454 4.7.0"),
+    _row("S07", "250 is no 220", S, (GRT, EHS, STS, b"250 go\r\n", QUI),
+        "220 clean starttls unexpected_code"),
+    _row("S08", "replies in the clear behind the 220 (CVE-2011-0411 mirrored)", S,
+        (GRT, EHS, STS, GO + b"250-mx\r\n250 AUTH PLAIN\r\n", HOLD),
+        "220 aborted starttls injection", unsolicited="other"),
+    _row("S08-fragment", "half a line in the clear behind the 220", S,
+        (GRT, EHS, STS, GO + b"250-mx", HOLD), "220 aborted starttls injection",
+        unsolicited="other"),
+    _row("S08-octet", "one octet behind the 220, and it could begin TLS", S,
+        (GRT, EHS, STS, GO + b"\x16", HOLD), "220 aborted starttls injection",
+        unsolicited="other"),
+    _row("S10", "opportunistic is no excuse for injection", SO,
+        (GRT, EHS, STS, GO + b"250-mx\r\n250 AUTH PLAIN\r\n", HOLD),
+        "220 aborted starttls injection", unsolicited="other"),
+    _row("S14", "FIN instead of a handshake", S, (GRT, EHS, STARTTLS, PLAIN_FIN),
+        "220 fin_without_221 tls eof"),
+    _row("S16", "the ClientHello is never answered", S,
+        (GRT, EHS, STARTTLS, WAITS_FOR_TLS), "220 aborted tls timeout"),
+    _row("S17", "the ClientHello is answered in the clear", S,
+        (GRT, EHS, STARTTLS, ClientHello(), b"500 what\r\n", HOLD),
+        "220 aborted tls plaintext"),
+    _row("S19", "STARTTLS offered inside TLS too", S, (_starttls(EHS, QUI_TLS),),
+        quirks="starttls_readvertised", tls="GOOD notify"),
+    _row("S20", "AUTH offered before TLS only", AUTH_INSIDE,
+        (GRT, _offering(b"STARTTLS", b"AUTH PLAIN"), STARTTLS, _tls(), ENCRYPTED),
+        "220 clean auth not_offered", tls="GOOD notify"),
+    _row("S21", "STARTTLS is never answered", S, (GRT, EHS, STS, HOLD),
+        "220 aborted starttls timeout"),
+    _row("S24", "the first octet behind STARTTLS is that of a handshake", S,
+        (GRT, EHS, STARTTLS, Silence(0.0), _tls(), ENCRYPTED), tls="GOOD notify"),
+)
+
+CERTIFICATES = (
+    _row("T01", "expired", S, (_starttls(QUI_TLS, tls=_tls(Kind.EXPIRED)),),
+        "220 clean tls cert_expired", tls="EXPIRED notify cert_expired"),
+    _row("T02", "not yet valid", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.NOT_YET_VALID)),),
+        "220 clean tls cert_not_yet_valid",
+        tls="NOT_YET_VALID notify cert_not_yet_valid"),
+    _row("T03", "for another name", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.OTHER_NAME)),),
+        "220 clean tls name_mismatch", tls="OTHER_NAME notify name_mismatch"),
+    _row("T04", "self-signed, with the right name", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.SELF_SIGNED)),),
+        "220 clean tls untrusted", tls="SELF_SIGNED notify untrusted"),
+    _row("T05", "of an authority that nobody knows", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.UNKNOWN_CA)),),
+        "220 clean tls untrusted", tls="UNKNOWN_CA notify untrusted"),
+    _row("T05-missing", "without its intermediate", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.MISSING_INTERMEDIATE)),),
+        "220 clean tls untrusted", tls="MISSING_INTERMEDIATE notify untrusted"),
+    _row("T07", "RSA of 1024 bits", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.WEAK_KEY)),),
+        "220 clean tls cert_weak", tls="WEAK_KEY notify cert_weak"),
+    _row("T08", "expired and for another name", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.EXPIRED_OTHER_NAME)),),
+        "220 clean tls name_mismatch",
+        tls="EXPIRED_OTHER_NAME notify name_mismatch cert_expired"),
+    _row("XT01", "with an intermediate that has expired", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.EXPIRED_INTERMEDIATE)),),
+        "220 clean tls cert_expired", tls="EXPIRED_INTERMEDIATE notify cert_expired"),
+    _row("XT02", "for clients only", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.CLIENT_ONLY)),),
+        "220 clean tls cert_invalid", tls="CLIENT_ONLY notify cert_invalid"),
+    _row("XT03", "with its name as common name only", S,
+        (_starttls(QUI_TLS, tls=_tls(Kind.COMMON_NAME_ONLY)),),
+        "220 clean tls name_mismatch", tls="COMMON_NAME_ONLY notify name_mismatch"),
+    _row("XT04", "implicit: the greeting is awaited, QUIT said, and nothing else", I,
+        (_implicit(GRT, QUI_TLS, tls=_tls(Kind.EXPIRED)),),
+        "220 clean tls cert_expired", tls="EXPIRED notify cert_expired"),
+)
+
+GOOD_CERTIFICATES = (
+    _row("T11", "a wildcard", _with(S, tls_server_name="a.mx.test"),
+        (_starttls(ENCRYPTED, tls=_tls(Kind.WILDCARD, "mx.test", sni="a.mx.test")),),
+        tls="WILDCARD:mx.test notify"),
+    _row("T13", "verification is off", _with(S, verify=Policy.OFF),
+        (_starttls(ENCRYPTED, tls=_tls(Kind.SELF_SIGNED_OTHER_NAME)),),
+        tls="SELF_SIGNED_OTHER_NAME notify untrusted name_mismatch"),
+    _row("T14", "the good certificate is for those who ask for it", I,
+        (_implicit(GRT, ENCRYPTED, tls=_tls(otherwise=Kind.OTHER_NAME)),),
+        tls="GOOD notify"),
+    _row("T17", "a name for a target that is an address", I,
+        (_implicit(GRT, ENCRYPTED),), tls="GOOD notify"),
+    _row("XT10", "an address is verified, and asked for by no SNI", ADDRESS_NAMED,
+        (_implicit(GRT, ENCRYPTED, tls=_tls(Kind.ADDRESS, sni=None)),),
+        tls="ADDRESS notify"),
+    _row("XT11", "a key of RSA", S, (_starttls(ENCRYPTED, tls=_tls(Kind.RSA)),),
+        tls="RSA notify"),
+    _row("XT12", "TLS 1.2", S,
+        (_starttls(ENCRYPTED, tls=_tls(version=ssl.TLSVersion.TLSv1_2)),),
+        tls="GOOD notify"),
+    _row("XT13", "TLS 1.0, where the module asks for no more",
+        _with(S, min_version=TlsVersion.TLS10),
+        (_starttls(ENCRYPTED, tls=_tls(version=ssl.TLSVersion.TLSv1)),),
+        tls="GOOD notify"),
+    _row("XT14", "a client certificate, which the server demands",
+        _with(I, cert_file="client", key_file="client"),
+        (_implicit(GRT, ENCRYPTED, tls=_tls(client_certificate=True)),),
+        tls="GOOD notify"),
+    _row("XT15", "opportunistic and granted", SO, (_starttls(ENCRYPTED),),
+        tls="GOOD notify"),
+    _row("XT16", "a login inside TLS", AUTH_INSIDE,
+        (_starttls(EHA, AUTH, YES, QUI_TLS),), tls="GOOD notify"),
+)
+
+HANDSHAKES = (
+    _row("T18", "the ClientHello is never answered", I, (WAITS_FOR_TLS,),
+        "0 aborted tls timeout"),
+    _row("T20", "an alert: handshake_failure", I,
+        (ClientHello(), HANDSHAKE_FAILURE, FIN), "0 aborted tls handshake"),
+    _row("T22", "TLS 1.0 only", I,
+        (_tls(version=ssl.TLSVersion.TLSv1), HOLD), "0 aborted tls handshake"),
+    _row("T23", "a plain server on a TLS port", I,
+        (GRT, ClientHello(), HOLD), "0 aborted tls plaintext"),
+    _row("T25", "FIN behind the ClientHello", I, (ClientHello(), FIN),
+        "0 fin_without_221 tls eof"),
+    _row("T27", "a plain probe of a TLS port", G, (WAITS_FOR_TLS,),
+        "0 aborted greeting timeout"),
+    _row("T40", "TLS 1.2, and a client certificate that we lack", I,
+        (_tls(version=ssl.TLSVersion.TLSv1_2, client_certificate=True), HOLD),
+        "0 aborted tls handshake"),
+    _row("XT20", "TLS 1.3, and a client certificate that we lack", I,
+        (_tls(client_certificate=True), HOLD), "0 aborted tls handshake",
+        tls="GOOD"),
+    _row("XT21", "RST behind the ClientHello", I, (ClientHello(), RST),
+        "0 reset_without_221 tls reset"),
+    _row("XT22", "a record that is no ServerHello", I,
+        (ClientHello(), b"\x16\x03\x03\x00\x04\x02\x00\x00\x00", HOLD),
+        "0 aborted tls handshake"),
+    _row("XT23", "the deadline comes before the handshake's limit",
+        _limits(I, 1.0, tls=5.0), (WAITS_FOR_TLS,), "0 aborted tls deadline"),
+    _row("XT24", "a flood in the clear on a TLS port", I,
+        (ClientHello(), Flood(b"220-x\r\n"), HOLD), "0 aborted tls plaintext"),
+)
+
+INSIDE_TLS = (
+    _row("T29", "close_notify, then FIN", I, (_implicit(GRT, ENCRYPTED),),
+        tls="GOOD notify"),
+    _row("T30", "FIN without close_notify", I,
+        (_implicit(GRT, EHL, GOODBYE_INSIDE, FIN),), quirks="tls_no_close_notify",
+        tls="GOOD"),
+    _row("T31", "221, then RST", I, (_implicit(GRT, EHL, GOODBYE_INSIDE, RST),),
+        "220 reset_after_221", strict_fails=True, tls="GOOD"),
+    _row("T32", "close_notify, and TCP stays open", I,
+        (_implicit(GRT, EHL, GOODBYE_INSIDE, NOTIFY, HOLD),), "220 open_after_221",
+        strict_fails=True, tls="GOOD notify"),
+    _row("T34", "QUIT is answered by close_notify", I,
+        (_implicit(GRT, EHL, QUIT, NOTIFY, FIN),), "220 fin_without_221 quit eof",
+        tls="GOOD notify"),
+    _row("T35", "QUIT is answered by FIN", I, (_implicit(GRT, EHL, QUIT, FIN),),
+        "220 fin_without_221 quit eof", tls="GOOD"),
+    _row("T38", "a greeting of one-octet records", I,
+        (_implicit(Dribble(b"220 mx.test\r\n", 0.01), ENCRYPTED),), tls="GOOD notify"),
+    _row("T39", "the greeting is late, the handshake was not", I,
+        (_implicit(Silence(3.0, may_leave=True), GRT, HOLD),),
+        "0 aborted greeting timeout", tls="GOOD"),
+    _row("XT30", "close_notify, and FIN only when we said it too (Exim)", I,
+        (_implicit(GRT, EHL, GOODBYE_INSIDE, NOTIFY, Silence(0.8), FIN),),
+        tls="GOOD notify"),
+    _row("XT31", "221 and close_notify in answer to EHLO inside TLS", S,
+        (_starttls(EHLO, b"221 2.0.0 closing\r\n", NOTIFY, FIN),),
+        "220 unsolicited_221 ehlo_tls unsolicited_221", unsolicited="221",
+        tls="GOOD notify"),
+    _row("XT32", "a reply inside TLS before EHLO is said there", S,
+        (_starttls(_FORGED, EHL, HOLD),),
+        "220 aborted ehlo_tls unsolicited_reply", unsolicited="other", tls="GOOD"),
+    _row("XT33", "what is expected of EHLO is looked for inside TLS",
+        _expecting(S, Expect(extensions=frozenset({"STARTTLS", "8BITMIME"}))),
+        (_starttls(ENCRYPTED),), tls="GOOD notify"),
+    _row("XT34", "an extension that was offered before TLS only",
+        _expecting(S, Expect(extensions=frozenset({"DSN"}))),
+        (GRT, _offering(b"STARTTLS", b"DSN"), STARTTLS, _tls(), ENCRYPTED),
+        "220 clean ehlo_tls not_offered", tls="GOOD notify"),
+    _row("XT35", "an extension inside TLS that must be absent",
+        _expecting(S, Expect(extensions_absent=frozenset({"8BITMIME"}))),
+        (_starttls(ENCRYPTED),), "220 clean ehlo_tls unexpected_extension",
+        tls="GOOD notify"),
+    _row("XT36", "octets behind the 221 inside TLS", I,
+        (_implicit(GRT, EHL, QUIT, BYE + b"221 again\r\n", NOTIFY, FIN),),
+        quirks="trailing_data", tls="GOOD notify"),
+    _row("XT37", "STARTTLS is answered by 221", S,
+        (GRT, EHS, STS, b"221 2.0.0 closing\r\n", FIN),
+        "220 unsolicited_221 starttls unsolicited_221", unsolicited="221"),
+    _row("XT38", "STARTTLS is answered by 421", SO,
+        (GRT, EHS, STS, b"421 4.3.2 shutting down\r\n", FIN),
+        "220 code_421 starttls unavailable"),
+)
+
+# fmt: on
+
+
+def _reported(row: Scenario) -> Scenario:
+    """Make the variant in which a bad certificate is told of, and fails nothing."""
+    end = len(QUI_TLS)
+    return replace(
+        row,
+        id=f"{row.id}-report",
+        module=_with(row.module, verify=Policy.REPORT),
+        script=(*row.script[:-end], *EHL, *row.script[-end:]),
+        failure=None,
+    )
+
 
 def _with_variants(rows: Iterable[Scenario]) -> Iterator[Scenario]:
     for row in rows:
@@ -1364,6 +1818,31 @@ SCENARIOS = tuple(
             *OTHER_WAYS,
             *MORE_GOODBYES,
             *POLICIES,
+            *STARTTLS_ROWS,
+            *CERTIFICATES,
+            *(_reported(row) for row in CERTIFICATES),
+            *GOOD_CERTIFICATES,
+            *HANDSHAKES,
+            *INSIDE_TLS,
         )
     )
 )
+
+# fmt: off
+
+ENCRYPTED_EXCHANGERS = (
+    _row("M11", "the exchanger's own name is asked for and verified",
+        _with(S, tls_server_name=None),
+        (_starttls(ENCRYPTED, tls=_tls(name="a.test", sni="a.test")),),
+        tls="GOOD:a.test notify", zones=_TWO_EXCHANGERS, domain="mail.test",
+        name="a.test"),
+    _row("M12", "a certificate for the domain is none for its exchanger",
+        _with(S, tls_server_name=None),
+        (_starttls(QUI_TLS, tls=_tls(name="mail.test", sni="a.test")),),
+        "220 clean tls name_mismatch", tls="GOOD notify name_mismatch",
+        zones=_TWO_EXCHANGERS, domain="mail.test", name="a.test"),
+)
+
+# fmt: on
+
+LOOKUPS = (*NAMES, *EXCHANGERS, *ENCRYPTED_EXCHANGERS)

@@ -11,6 +11,7 @@ import structlog
 
 from exporter.outcome import CLOSING
 from exporter.probe import clock
+from exporter.probe.authenticate import Authentication
 from exporter.probe.clock import Tick
 from exporter.probe.connection import Connection
 from exporter.probe.limit import Limit
@@ -42,14 +43,21 @@ class Carrier:
         timeouts: Timeouts,
         deadline: Limit,
         timeline: Timeline,
+        authentication: Authentication | None = None,
     ) -> None:
-        """Carry over this connection; it is closed by whoever opened it."""
+        """Carry over this connection; it is closed by whoever opened it.
+
+        Without an `authentication` there is no TLS.
+        """
         self._connection = connection
+        self._authentication = authentication
+        self._open_since = connection.established
         self._timeouts = timeouts
         self._deadline = deadline
         self._timeline = timeline
         self._limits: dict[Phase, Limit] = {}
         self._greeted = False
+        self._in_handshake = False
 
     async def carry(self, dialogue: Dialogue) -> Findings:
         """Walk the dialogue to its end and give its findings."""
@@ -61,7 +69,7 @@ class Carrier:
                 except Interrupted as interrupted:
                     if interrupted.reason is Reason.INTERNAL_ERROR:
                         _log.error("probe crashed", exc_info=interrupted)
-                    self._timeline.note(interrupted.reason.meaning)
+                    self._timeline.note(_in_words(interrupted))
                     step = dialogue.throw(interrupted)
                 else:
                     step = dialogue.send(heard)
@@ -81,14 +89,17 @@ class Carrier:
         """
         if findings.quit_code == CLOSING:
             return await self._await_close(findings)
-        reason = findings.failure.reason if findings.failure else Reason.NONE
-        if reason not in _GONE:
+        if findings.left_by not in _GONE:
             self.leave()
         return None
 
     def leave(self) -> None:
-        """Write a QUIT without waiting, if there was a greeting and no QUIT yet."""
-        if self._greeted and not self._timeline.quit_sent:
+        """Write a QUIT without waiting, if there was a greeting and no QUIT yet.
+
+        Not where the server awaits a handshake or is in one: there it is no command.
+        """
+        quit_due = self._greeted and not self._timeline.quit_sent
+        if quit_due and not self._in_handshake:
             with suppress(Interrupted):
                 self._timeline.sent(QUIT, self._connection.send(QUIT))
 
@@ -102,6 +113,8 @@ class Carrier:
             self._timeline.note(_END_IN_WORDS[end])
         if trailing:
             findings.quirks.add(Quirk.TRAILING_DATA)
+        if end is TcpEnd.FIN and self._connection.close_notify is False:
+            findings.quirks.add(Quirk.TLS_NO_CLOSE_NOTIFY)
         return end
 
     async def _take(self, step: Step) -> Heard:
@@ -109,13 +122,31 @@ class Carrier:
             if step.idle is not None:
                 return await self._idle(step.idle, span)
             limit = self._limit_of(step.phase)
+            if step.encrypt:
+                return await self._encrypt(limit, span)
+            if step.phase is Phase.EHLO_TLS:  # who has just shaken hands owes nothing
+                surplus = self._more_said(span.start)
+                if surplus:
+                    return Heard(None, surplus)
             if step.line is None:
-                span.start = self._connection.established
+                span.start = self._open_since
             else:
                 span.start = self._connection.send(step.line)
                 self._timeline.sent(step.shown or step.line, span.start)
                 self._timeline.quit_sent |= step.phase is Phase.QUIT
             return await self._reply(limit, span, greeting=step.line is None)
+
+    async def _encrypt(self, limit: Limit, span: Span) -> Heard:
+        """Shake hands, and have it judged with whom."""
+        if self._authentication is None:
+            raise TypeError("a step that encrypts needs an authentication")
+        tls = self._authentication.begin()
+        self._in_handshake = True
+        span.start, end = await self._connection.encrypt(tls, limit)
+        self._in_handshake = False
+        self._open_since = end
+        span.complete(end)
+        return Heard(None, refused=self._authentication.judge(tls.agreed, end))
 
     def _limit_of(self, phase: Phase) -> Limit:
         """Give a phase its limit when it begins; entered again, it keeps that."""
@@ -169,3 +200,8 @@ class Carrier:
         octets = self._connection.surplus()
         self._timeline.heard(octets, at)
         return octets
+
+
+def _in_words(interrupted: Interrupted) -> str:
+    meaning = interrupted.reason.meaning
+    return f"{meaning}: {interrupted.detail}" if interrupted.detail else meaning

@@ -2,12 +2,17 @@
 
 A non-blocking socket on the loop, so that what was delivered is read before what came
 after it (asyncio's streams lose a 221 that is followed by a reset), and FIN and RST are
-told apart. It writes nothing by itself, and reads what is there before it closes, so
-that unread octets do not make the kernel send a reset.
+told apart. It writes nothing by itself but what TLS asks for, and reads what is there
+before it closes, so that unread octets do not make the kernel send a reset.
+
+Inside TLS the server's close_notify ends what it says, and not the connection. Ours is
+sent only when the server has had time to close first: a server that has closed answers
+it with a reset (SMTP.md 3.3).
 """
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, Self, TypeVar
@@ -16,6 +21,7 @@ from exporter.outcome import TcpFacts
 from exporter.probe import clock
 from exporter.probe.clock import Tick
 from exporter.probe.door import opening, talking
+from exporter.probe.encryption import Encryption
 from exporter.probe.limit import Limit, settle, until
 from exporter.probe.opening import connect
 from exporter.probe.resolve import Address
@@ -30,6 +36,8 @@ READ_OCTETS = 16 * 1024
 MAX_TRAILING_OCTETS = 64 * 1024
 # Read and thrown away before closing, so that unread octets do not become our reset.
 MAX_UNREAD_OCTETS = 64 * 1024
+# Behind a server's close_notify its FIN is due; Exim waits 2 s for ours before it.
+CLOSE_NOTIFY_GRACE = 0.3
 
 T = TypeVar("T")
 _ENDS = {Reason.EOF: TcpEnd.FIN, Reason.RESET: TcpEnd.RESET}
@@ -69,6 +77,9 @@ class Connection:
         self._reset = reset
         self._look_first = False
         self._ended = False
+        self._tls: Encryption | None = None
+        self._held: Received | None = None
+        self._broken: Interrupted | None = None
         self.established = established
         self._loop.add_reader(sock.fileno(), self._wake)
 
@@ -104,17 +115,59 @@ class Connection:
             return None
         return self._sock.getsockname()[:2], self._peer
 
+    @property
+    def close_notify(self) -> bool | None:
+        """Whether the server's close_notify was read; None without TLS."""
+        return self._tls.close_notify if self._tls else None
+
+    async def encrypt(self, tls: Encryption, limit: Limit) -> tuple[Tick, Tick]:
+        """Carry a handshake; from then on everything is said inside TLS.
+
+        Gives the instant right before the ClientHello, and when the octets arrived that
+        completed the handshake. Raises Interrupted also with plaintext or handshake.
+        """
+        tls.shake()
+        start = self._write(tls.outgoing())
+        try:
+            while True:
+                octets, at = await self.receive(limit)
+                tls.shake(octets)
+                if tls.ready:
+                    break
+                self._flush(tls)
+        finally:
+            self._flush(tls)  # the last of the handshake, or an alert
+        self._tls = tls
+        octets = self._decrypt(tls, b"")
+        self._held = Received(octets, at) if octets else None
+        return start, at
+
     def send(self, line: bytes) -> Tick:
         """Write one command line; gives the instant right before.
 
         EPIPE decides nothing, the FIN came first; nor does a peer that does not read:
         what each of them did is read next.
         """
+        if self._tls is None:
+            return self._write(line)
+        start = clock.now()
+        self._tls.encrypt(line)
+        self._write(self._tls.outgoing())
+        return start
+
+    def _write(self, octets: bytes) -> Tick:
         start = clock.now()
         if self._reset:
             raise Interrupted(Reason.RESET)
-        self._call(_send, self._sock, line)
+        self._call(_send, self._sock, octets)
         return start
+
+    def _flush(self, tls: Encryption) -> None:
+        """Send what TLS has to say by itself; a reset is told by whoever reads next."""
+        octets = tls.outgoing()
+        if octets:
+            with suppress(Interrupted):
+                self._write(octets)
 
     async def receive(self, limit: Limit, octets: int = READ_OCTETS) -> Received:
         """Wait for octets; FIN is Interrupted with the reason eof.
@@ -160,13 +213,36 @@ class Connection:
         Gives how TCP ended, and how many octets still came. It is OPEN when the limit
         ran out, or when the server would not stop talking.
         """
-        trailing, end = 0, TcpEnd.OPEN
+        trailing, end = await self._to_end(limit)
+        if end is TcpEnd.FIN and self._tls and not self._ended:
+            end = await self._behind_close_notify(self._tls, limit)
+        return end, trailing
+
+    async def _to_end(self, limit: Limit) -> tuple[int, TcpEnd]:
+        octets, end = 0, TcpEnd.OPEN
         try:
-            while trailing <= MAX_TRAILING_OCTETS:
-                trailing += len((await self.receive(limit)).octets)
+            while octets <= MAX_TRAILING_OCTETS:
+                octets += len((await self.receive(limit)).octets)
         except Interrupted as interrupted:
             end = _ENDS.get(interrupted.reason, TcpEnd.OPEN)
-        return end, trailing
+        return octets, end
+
+    async def _behind_close_notify(self, tls: Encryption, limit: Limit) -> TcpEnd:
+        """Await TCP's own end; where it does not come, say close_notify as well.
+
+        A reset is then the answer to that, and stands for the FIN of a server that had
+        closed.
+        """
+        self._tls = None  # what still comes is nobody's
+        grace = Limit(time.monotonic() + CLOSE_NOTIFY_GRACE, limit.reason)
+        _, end = await self._to_end(min(grace, limit))
+        if end is TcpEnd.OPEN and grace.at < limit.at:
+            tls.end()
+            self._flush(tls)
+            _, end = await self._to_end(limit)
+            end = TcpEnd.FIN if end is TcpEnd.RESET else end
+        self._tls = tls
+        return end
 
     def tcp_facts(self) -> TcpFacts | None:
         """What TCP knows of this connection by now; None where the platform is mute."""
@@ -174,6 +250,9 @@ class Connection:
 
     def close(self) -> None:
         """Close, having read what is there, so that FIN and not RST is what we send."""
+        if self._tls and not (self._ended or self._reset):
+            self._tls.end()
+            self._flush(self._tls)
         self._loop.remove_reader(self._sock.fileno())
         unread = 0
         while unread < MAX_UNREAD_OCTETS and (octets := self.surplus()):
@@ -181,6 +260,38 @@ class Connection:
         self._sock.close()
 
     def _read(self, octets: int) -> Received | None:
+        """Read once without waiting, through TLS where there is any.
+
+        Without octets it is the end: TCP's, or that of what TLS says.
+        """
+        if self._held:
+            held, self._held = self._held, None
+            return held
+        if self._broken:
+            raise self._broken
+        received = self._read_raw(octets)
+        tls = self._tls
+        if tls is None:
+            return received
+        if tls.close_notify:
+            return received or Received(b"", clock.now())
+        if received is None or not received.octets:
+            return received
+        plain = self._decrypt(tls, received.octets)
+        if plain or tls.close_notify:
+            return Received(plain, received.at)
+        return None
+
+    def _decrypt(self, tls: Encryption, octets: bytes) -> bytes:
+        try:
+            return tls.decrypt(octets)
+        except Interrupted as interrupted:
+            self._broken = interrupted
+            raise
+        finally:
+            self._flush(tls)
+
+    def _read_raw(self, octets: int) -> Received | None:
         """Read once without waiting; None when nothing is there.
 
         What was delivered comes first. The kernel tells of a reset once, to whichever

@@ -7,7 +7,17 @@ a phase has one record, and a transcript so many lines of so many octets.
 from types import TracebackType
 from typing import Self
 
-from exporter.outcome import Failure, Outcome, PhaseRecord, Said, Speaker, TcpFacts
+from exporter.outcome import (
+    DaneFacts,
+    Failure,
+    Outcome,
+    PhaseRecord,
+    Said,
+    Speaker,
+    StsFacts,
+    TcpFacts,
+    TlsFacts,
+)
 from exporter.probe import clock
 from exporter.probe.clock import Tick
 from exporter.smtp.exchange import Findings
@@ -74,6 +84,10 @@ class Timeline:
         self.first_byte: float | None = None
         self.quit_sent = False
         self.tcp: TcpFacts | None = None
+        self.tls: TlsFacts | None = None
+        self.tls_close_notify: bool | None = None
+        self.dane: DaneFacts | None = None
+        self.sts: StsFacts | None = None
         self.secrets: tuple[bytes, ...] = ()  # never shown, whoever says them
         self._said: list[Said] = []
         self._starts: dict[Phase, Tick] = {}
@@ -138,6 +152,10 @@ class Timeline:
             resolved=self.resolved,
             addresses_failed=self.addresses_failed,
             tcp=self.tcp,
+            tls=self.tls,
+            tls_close_notify=self.tls_close_notify,
+            dane=self.dane,
+            sts=self.sts,
             transcript=tuple(self._said),
         )
 

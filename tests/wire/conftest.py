@@ -11,14 +11,12 @@ import pytest
 import uvloop
 
 from exporter.probe.resolve import Resolver
-from exporter.probe.run import probe
-from tests.scenarios import ENVIRONMENT, FILES, Scenario
-from tests.wire.play import Played, Probe, Probing, play_rows
+from exporter.probe.run import World, probe
+from exporter.probe.trust import Trust
+from tests.scenarios import CERTIFICATE_FILES, ENVIRONMENT, FILES, Scenario
+from tests.wire.play import NO_RESOLVER, Played, Probe, Probing, Server, play_rows
 
 T = TypeVar("T")
-
-# Nobody answers there; every target of the table is a literal, so nobody is asked.
-NO_RESOLVER = ("127.0.0.1", 1)
 
 _LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
@@ -27,12 +25,12 @@ _LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 
 @asynccontextmanager
-async def _probing() -> AsyncIterator[Probe]:
-    resolver = Resolver(servers=(NO_RESOLVER,))
+async def _probing(dns_server: Server = NO_RESOLVER) -> AsyncIterator[Probe]:
+    world = World(resolver=Resolver((dns_server,)), trust=Trust())
     try:
-        yield partial(probe, resolver=resolver)
+        yield partial(probe, world=world)
     finally:
-        await resolver.close()
+        await world.close()
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +54,7 @@ def in_loop(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, T]]
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder of the files that hold the table's secrets."""
     folder = tmp_path_factory.mktemp("secrets")
-    for name, content in FILES.items():
+    for name, content in (FILES | CERTIFICATE_FILES).items():
         (folder / name).write_bytes(content)
     return folder
 

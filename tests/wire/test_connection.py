@@ -25,7 +25,8 @@ from exporter.probe import clock
 from exporter.probe.connection import MAX_TRAILING_OCTETS, READ_OCTETS, Connection
 from exporter.probe.limit import Limit
 from exporter.probe.resolve import Address, Resolver
-from exporter.probe.run import probe
+from exporter.probe.run import World, probe
+from exporter.probe.trust import Trust
 from exporter.smtp.exchange import Interrupted
 from exporter.smtp.goodbye import TcpEnd
 from exporter.targets import Module, Target
@@ -809,7 +810,7 @@ async def probed(
     module: Module = Module(name="banner", ehlo=False),  # noqa: B008 -- it is frozen
 ) -> Outcome:
     """Probe a listener of our own, whose end of the connection `talk` plays."""
-    resolver = Resolver()
+    world = World(resolver=Resolver(), trust=Trust())
     try:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
@@ -820,7 +821,7 @@ async def probed(
                 module=module,
                 interval=60.0,
             )
-            probing = asyncio.ensure_future(probe(target, resolver=resolver))
+            probing = asyncio.ensure_future(probe(target, world))
             loop = asyncio.get_running_loop()
             peer, _ = await loop.sock_accept(listener)
         with peer:
@@ -828,7 +829,7 @@ async def probed(
             await talk(peer)
             return await probing
     finally:
-        await resolver.close()
+        await world.close()
 
 
 async def say_goodbye(peer: socket.socket) -> None:

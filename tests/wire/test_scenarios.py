@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from exporter.demo.certificates import issue
 from exporter.demo.session import Left
 from exporter.targets import Auth
-from exporter.vocabulary import Phase
+from exporter.tls.facts import chain_not_after, read_certificate
+from exporter.vocabulary import Phase, Policy
 from tests.conftest import missing_peer
 from tests.scenarios import ENVIRONMENT, FILES, SCENARIOS, Port, Scenario
 from tests.wire.play import Played
@@ -105,6 +107,25 @@ def test_report(row: Scenario, played: Mapping[str, Played | BaseException]) -> 
         assert record is not None, _told(row, seen)
         answer = (record.code, record.status)
         assert answer == (row.answered.code, row.answered.status), _told(row, seen)
+
+
+@every_row
+def test_tls(row: Scenario, played: Mapping[str, Played | BaseException]) -> None:
+    """A completed handshake is told of, with its certificate as it was issued."""
+    seen = _of(row, played)
+    facts, expected = seen.outcome.tls, row.tls
+
+    assert (facts is None) == (expected is None), _told(row, seen)
+    if facts is None or expected is None:
+        assert seen.outcome.tls_close_notify is None, _told(row, seen)
+        return
+    issued = issue(expected.kind, expected.name)
+    assert facts.certificate == read_certificate(issued.chain[0]), _told(row, seen)
+    assert facts.chain_not_after == chain_not_after(issued.chain), _told(row, seen)
+    assert facts.problems == expected.problems, _told(row, seen)
+    verified = None if row.module.verify is Policy.OFF else not expected.problems
+    assert facts.verified is verified, _told(row, seen)
+    assert seen.outcome.tls_close_notify is expected.close_notify, _told(row, seen)
 
 
 @every_row_with_a_secret
