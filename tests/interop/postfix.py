@@ -24,6 +24,8 @@ LOG_SECONDS = 5.0
 # What a session without mail needs, and no more.
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:{wrapped} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
+tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 anvil unix - - n - 1 anvil
 rewrite unix - - n - - trivial-rewrite
@@ -34,10 +36,13 @@ proxymap unix - - n - - proxymap
 class Postfix:
     """A running Postfix: where it listens, and what it has logged."""
 
-    def __init__(self, port: int, log: Path, master: "subprocess.Popen[bytes]") -> None:
-        """Describe one that runs already."""
+    def __init__(
+        self, port: int, wrapped: int, log: Path, master: "subprocess.Popen[bytes]"
+    ) -> None:
+        """Describe one that runs already; at `wrapped` it speaks TLS at once."""
         self.host = "127.0.0.1"
         self.port = port
+        self.wrapped = wrapped
         self._log = log
         self._master = master
 
@@ -67,15 +72,17 @@ def running_postfix(place: Path, settings: Mapping[str, str]) -> Iterator[Postfi
     """Run Postfix in an empty folder; `settings` are lines of main.cf."""
     if os.geteuid() != 0:
         missing_peer("postfix runs as root only, and this is not root")
-    port = _free_port()
+    port, wrapped = _free_ports()
     log = place / "mail.log"
-    _configure(place, port, log, settings)
+    _configure(place, log, settings)
+    master_cf = _MASTER.format(port=port, wrapped=wrapped)
+    (place / "etc" / "master.cf").write_text(master_cf)
     master = subprocess.Popen(
         [DAEMONS / "master", "-c", place / "etc", "-d"],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
-    postfix = Postfix(port, log, master)
+    postfix = Postfix(port, wrapped, log, master)
     try:
         _await_listener(port, master)
         yield postfix
@@ -83,7 +90,7 @@ def running_postfix(place: Path, settings: Mapping[str, str]) -> Iterator[Postfi
         postfix.stop()
 
 
-def _configure(place: Path, port: int, log: Path, settings: Mapping[str, str]) -> None:
+def _configure(place: Path, log: Path, settings: Mapping[str, str]) -> None:
     place.chmod(0o755)
     for folder in (
         "etc",
@@ -114,14 +121,14 @@ def _configure(place: Path, port: int, log: Path, settings: Mapping[str, str]) -
     }
     text = "".join(f"{name} = {value}\n" for name, value in lines.items())
     (place / "etc" / "main.cf").write_text(text)
-    (place / "etc" / "master.cf").write_text(_MASTER.format(port=port))
 
 
-def _free_port() -> int:
-    """Find a port that was free a moment ago: Postfix cannot be given port 0."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    """Find ports that were free a moment ago: Postfix cannot be given port 0."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
 def _await_listener(port: int, master: "subprocess.Popen[bytes]") -> None:
