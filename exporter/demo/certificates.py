@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cache
 from ipaddress import ip_address
+from threading import Lock
 from typing import NamedTuple
 
 from cryptography import x509
@@ -163,9 +164,13 @@ _LEAVES = {
 }
 
 
+_ONE_AT_A_TIME = Lock()  # or two threads make two roots
+
+
 def authority() -> bytes:
     """Give the root in PEM: who trusts it finds the good kinds good."""
-    return _root(_Root()).certificate.public_bytes(Encoding.PEM)
+    with _ONE_AT_A_TIME:
+        return _root(_Root()).certificate.public_bytes(Encoding.PEM)
 
 
 def issue(kind: Kind, name: str = "mail.test") -> Issued:
@@ -173,7 +178,8 @@ def issue(kind: Kind, name: str = "mail.test") -> Issued:
 
     Its subject has a name too, as most real ones do: only subjectAltName counts.
     """
-    return _issue(kind, name)
+    with _ONE_AT_A_TIME:
+        return _issue(kind, name)
 
 
 @cache

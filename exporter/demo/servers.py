@@ -7,24 +7,31 @@ are short, so that a failing probe ends well before the next one starts.
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from exporter.demo.certificates import Kind, authority
 from exporter.demo.listener import LOOPBACK, ScriptedServer, closed_port
 from exporter.demo.script import (
     EHL,
     EHLO,
+    EHS,
     FIN,
     GRT,
     HELO,
     HOLD,
     QUI,
+    QUI_TLS,
     QUIT,
     RST,
+    STARTTLS,
     Script,
     Silence,
+    Tls,
     script,
 )
 from exporter.targets import Module, Target, Timeouts
-from exporter.vocabulary import Reason
+from exporter.vocabulary import Policy, Reason, TlsMode
 
 INTERVAL = 5.0
 MX = Module(
@@ -36,6 +43,16 @@ MX = Module(
 )
 # Sits idle after the greeting, which is when servers say what nobody asked for.
 DEMO_HOLD = replace(MX, name="demo-hold", hold=0.5)
+# Their certificates are for this name, and of an authority of the demo's own.
+CERTIFIED = "mail.test"
+SUBMISSION = replace(
+    MX,
+    name="submission",
+    tls=TlsMode.REQUIRED,
+    verify=Policy.ENFORCE,
+    tls_server_name=CERTIFIED,
+)
+SUBMISSIONS = replace(SUBMISSION, name="submissions", tls=TlsMode.IMPLICIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +147,42 @@ DEMO = (
         script=script(b"SSH-2.0-OpenSSH_9.6\r\n", HOLD),
     ),
     DemoServer(
+        name="starttls",
+        description="encrypts by STARTTLS, with a certificate that holds",
+        script=script(GRT, EHS, STARTTLS, Tls(), EHL, QUI_TLS),
+        module=SUBMISSION,
+    ),
+    DemoServer(
+        name="implicit-tls",
+        description="speaks TLS from the first octet on, as on port 465",
+        script=script(Tls(), GRT, EHL, QUI_TLS),
+        module=SUBMISSIONS,
+    ),
+    DemoServer(
+        name="no-starttls",
+        description="does not offer STARTTLS, which its module requires",
+        script=script(GRT, EHL, QUI),
+        module=SUBMISSION,
+    ),
+    DemoServer(
+        name="expired-certificate",
+        description="encrypts with a certificate that ended yesterday",
+        script=script(GRT, EHS, STARTTLS, Tls(Kind.EXPIRED), QUI_TLS),
+        module=SUBMISSION,
+    ),
+    DemoServer(
+        name="other-name",
+        description="encrypts with a certificate for another name",
+        script=script(Tls(Kind.OTHER_NAME), GRT, QUI_TLS),
+        module=SUBMISSIONS,
+    ),
+    DemoServer(
+        name="plain-on-tls-port",
+        description="greets in the clear where TLS is expected",
+        script=script(GRT, HOLD),
+        module=SUBMISSIONS,
+    ),
+    DemoServer(
         name=str(Reason.REFUSED),
         description="a port that nobody listens on",
         script=None,
@@ -141,10 +194,17 @@ DEMO = (
 async def demo_servers() -> AsyncIterator[tuple[Target, ...]]:
     """Run every server of the table, and give the targets that name them."""
     async with AsyncExitStack() as stack:
-        yield tuple([await _open(server, stack) for server in DEMO])
+        ca_file = _authority_in(stack.enter_context(TemporaryDirectory(prefix="mx")))
+        yield tuple([await _open(server, ca_file, stack) for server in DEMO])
 
 
-async def _open(server: DemoServer, stack: AsyncExitStack) -> Target:
+def _authority_in(folder: str) -> str:
+    path = Path(folder, "authority.pem")
+    path.write_bytes(authority())
+    return str(path)
+
+
+async def _open(server: DemoServer, ca_file: str, stack: AsyncExitStack) -> Target:
     if server.script is None:
         port = stack.enter_context(closed_port())
     else:
@@ -153,6 +213,10 @@ async def _open(server: DemoServer, stack: AsyncExitStack) -> Target:
         name=server.name,
         host=LOOPBACK,
         port=port,
-        module=server.module,
+        module=_trusting(server.module, ca_file),
         interval=INTERVAL,
     )
+
+
+def _trusting(module: Module, ca_file: str) -> Module:
+    return module if module.tls is TlsMode.NONE else replace(module, ca_file=ca_file)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from exporter.demo.certificates import authority
 from exporter.demo.servers import DEMO, demo_servers
 from exporter.targets import Target
 from exporter.vocabulary import Close
@@ -26,6 +27,8 @@ CONFIG = """\
 modules:
   mx: {timeouts: {greeting: 2s, command: 2s, quit: 1s, close: 1s}}
   demo-hold: {hold: 500ms, timeouts: {greeting: 2s, command: 2s, quit: 1s, close: 1s}}
+  submission: {tls_server_name: mail.test, ca_file: authority.pem}
+  submissions: {tls_server_name: mail.test, ca_file: authority.pem}
 targets: [127.0.0.1]
 """
 
@@ -88,6 +91,7 @@ def told(
 ) -> Mapping[tuple[str, str], Told]:
     """Probe every server of the demo for people, and the bad ones for programs."""
     config = tmp_path_factory.mktemp("probe") / "config.yaml"
+    config.with_name("authority.pem").write_bytes(authority())
     config.write_text(CONFIG)
     with _running_servers() as targets, ThreadPoolExecutor(AT_A_TIME) as pool:
         runs = {

@@ -10,8 +10,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from exporter.demo.certificates import MAX_COMMON_NAME, Kind, authority, issue
 
-ALONE = {Kind.SELF_SIGNED, Kind.SELF_SIGNED_OTHER_NAME}
-NOT_NOW = {Kind.EXPIRED, Kind.NOT_YET_VALID, Kind.EXPIRED_OTHER_NAME}
+ALONE = (Kind.SELF_SIGNED, Kind.SELF_SIGNED_OTHER_NAME)
+NOT_NOW = (Kind.EXPIRED, Kind.NOT_YET_VALID, Kind.EXPIRED_OTHER_NAME)
+
+
+def all_but(*left_out: Kind) -> list[Kind]:
+    return [kind for kind in Kind if kind not in left_out]
 
 
 def certificates(kind: Kind) -> list[x509.Certificate]:
@@ -68,7 +72,7 @@ def test_the_root_is_never_sent(kind: Kind) -> None:
     assert root() not in certificates(kind)
 
 
-@pytest.mark.parametrize("kind", set(Kind) - ALONE - {Kind.MISSING_INTERMEDIATE})
+@pytest.mark.parametrize("kind", all_but(*ALONE, Kind.MISSING_INTERMEDIATE))
 def test_a_chain_is_leaf_and_intermediate(kind: Kind) -> None:
     """A whole chain is a leaf and the intermediate that signed it."""
     leaf, intermediate = certificates(kind)
@@ -76,7 +80,7 @@ def test_a_chain_is_leaf_and_intermediate(kind: Kind) -> None:
     leaf.verify_directly_issued_by(intermediate)
 
 
-@pytest.mark.parametrize("kind", set(Kind) - ALONE - {Kind.UNKNOWN_CA})
+@pytest.mark.parametrize("kind", all_but(*ALONE, Kind.UNKNOWN_CA))
 def test_the_authority_stands_behind_each_chain(kind: Kind) -> None:
     """All but the self-signed and unknown kinds go back to the one authority."""
     intermediate = certificates(kind)[-1]
@@ -106,7 +110,7 @@ def test_a_self_signed_one_is_alone(kind: Kind) -> None:
     leaf.verify_directly_issued_by(leaf)
 
 
-@pytest.mark.parametrize("kind", set(Kind) - NOT_NOW)
+@pytest.mark.parametrize("kind", all_but(*NOT_NOW))
 def test_leaves_are_valid_now(kind: Kind) -> None:
     """Only the kinds that say otherwise have a leaf that is not valid now."""
     assert valid_now(leaf_of(kind))
@@ -121,7 +125,7 @@ def test_expired_and_future_ones_are_not() -> None:
     assert leaf_of(Kind.NOT_YET_VALID).not_valid_before_utc > now
 
 
-@pytest.mark.parametrize("kind", set(Kind) - ALONE - {Kind.MISSING_INTERMEDIATE})
+@pytest.mark.parametrize("kind", all_but(*ALONE, Kind.MISSING_INTERMEDIATE))
 def test_only_one_intermediate_has_expired(kind: Kind) -> None:
     """The intermediate is valid now but for the kind that is named for it."""
     valid = kind is not Kind.EXPIRED_INTERMEDIATE
@@ -173,7 +177,7 @@ def test_a_long_name_has_room() -> None:
     assert names_of(leaf) == [name]
 
 
-@pytest.mark.parametrize("kind", set(Kind) - {Kind.RSA, Kind.WEAK_KEY})
+@pytest.mark.parametrize("kind", all_but(Kind.RSA, Kind.WEAK_KEY))
 def test_keys_are_p256(kind: Kind) -> None:
     """A key is of EC P-256 but for the two kinds that say RSA."""
     key = leaf_of(kind).public_key()

@@ -30,6 +30,12 @@ SHOWN: dict[str, tuple[Failure | None, Close]] = {
     "never-greets": (Failure(Phase.GREETING, Reason.TIMEOUT), Close.ABORTED),
     "resets": (Failure(Phase.GREETING, Reason.RESET), Close.RESET_WITHOUT_221),
     "not-smtp": (Failure(Phase.GREETING, Reason.PROTOCOL_ERROR), Close.ABORTED),
+    "starttls": (None, Close.CLEAN),
+    "implicit-tls": (None, Close.CLEAN),
+    "no-starttls": (Failure(Phase.STARTTLS, Reason.NOT_OFFERED), Close.CLEAN),
+    "expired-certificate": (Failure(Phase.TLS, Reason.CERT_EXPIRED), Close.CLEAN),
+    "other-name": (Failure(Phase.TLS, Reason.NAME_MISMATCH), Close.CLEAN),
+    "plain-on-tls-port": (Failure(Phase.TLS, Reason.PLAINTEXT), Close.ABORTED),
     "refused": (Failure(Phase.CONNECT, Reason.REFUSED), Close.NONE),
 }
 
