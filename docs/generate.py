@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 from exporter.diagnosis.sidelights import GOODBYES, QUIRKS
 from exporter.diagnosis.table import TABLE, Row, seen
-from exporter.vocabulary import Close, Phase, Quirk, Reason, Skip, Word
+from exporter.vocabulary import (
+    CERTIFICATE_PROBLEMS,
+    Close,
+    Phase,
+    Quirk,
+    Reason,
+    Skip,
+    StsMode,
+    TargetSource,
+    Word,
+)
 
 VOCABULARY = Path(__file__).with_name("vocabulary.md")
 
@@ -51,12 +61,15 @@ def vocabulary() -> str:
                 "`tls` comes before `greeting` on a port with implicit TLS.",
                 "",
                 *_reasons(),
+                *_problems(),
                 _WHAT_TO_DO,
                 *_diagnoses(),
                 *_table("How a session ends", "close", Close, _GOODBYE),
                 "Only `clean` is graceful: `smtp_graceful_close` is 1 for it alone.",
                 "",
                 *_table("Quirks", "quirk", Quirk, _QUIRK),
+                *_table("What an MTA-STS policy asks", "mode", StsMode),
+                *_table("Where targets come from", "source", TargetSource),
                 *_table("Why a scheduled probe was left out", "cause", Skip),
             )
         ).rstrip()
@@ -93,6 +106,13 @@ def _reasons() -> Iterator[str]:
     for reason in Reason:
         word = f"[`{reason}`](#{reason})" if reason.phases else f"`{reason}`"
         yield f"| {word} | {reason.meaning} | {_phases(reason)} |"
+    yield ""
+
+
+def _problems() -> Iterator[str]:
+    words = ", ".join(f"`{problem}`" for problem in CERTIFICATE_PROBLEMS)
+    yield f"The label `problem` has some of them for its values: {words}."
+    yield "A certificate may have several; the first in this order names the failure."
     yield ""
 
 

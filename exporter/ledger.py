@@ -6,6 +6,7 @@ text: rendering is the metrics room's. Not for more than one thread.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -55,8 +56,63 @@ class Account:
     last_success_at: float | None = None  # Unix time
 
 
+# Targets that may share a certificate, by their labels: those of one mail domain, or
+# those of one host's addresses.
+Group = tuple[tuple[str, str], ...]
+
+
+def groups_of(target: Target) -> tuple[Group, ...]:
+    """Give the groups that a target belongs to; most belong to none."""
+    exchanger, address = target.exchanger, target.address
+    if exchanger is None and address is None:
+        return ()
+    rest = (("port", str(target.port)), ("module", target.module.name))
+    groups: tuple[Group, ...] = ()
+    if exchanger is not None and exchanger.preference is not None:
+        groups += ((("mx_domain", exchanger.domain), *rest),)
+    if address is not None:
+        groups += ((("host", target.host), *rest),)
+    return groups
+
+
+class LeafKeys:
+    """How many targets of each group showed which key in their latest outcome.
+
+    `seen` has the groups in which one did: keys by their SHA-256, each with a count.
+    """
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.seen: dict[Group, Counter[str]] = {}
+
+    def replace(
+        self, target: Target, before: Outcome | None, now: Outcome | None
+    ) -> None:
+        """Take a target's latest outcome in place of the one before."""
+        old, new = _leaf_key(before), _leaf_key(now)
+        if old == new:
+            return
+        for group in groups_of(target):
+            keys = self.seen.setdefault(group, Counter())
+            if old is not None:
+                keys[old] -= 1
+            if new is not None:
+                keys[new] += 1
+            self.seen[group] = keys = +keys
+            if not keys:
+                del self.seen[group]
+
+
+def _leaf_key(outcome: Outcome | None) -> str | None:
+    if outcome is None or outcome.tls is None or outcome.tls.certificate is None:
+        return None
+    return outcome.tls.certificate.key_sha256
+
+
 class Ledger:
-    """The accounts of all targets, and the latency of all modules."""
+    """The accounts of all targets, the latency of all modules, the keys of groups."""
 
     def __init__(
         self,
@@ -68,12 +124,13 @@ class Ledger:
         self.target_bucket_phases = frozenset(target_bucket_phases)
         self.accounts: dict[str, Account] = {}
         self.modules: dict[tuple[str, Phase], Latency] = {}
+        self.leaf_keys = LeafKeys()
 
     def open(self, targets: Iterable[Target]) -> None:
         """Make the accounts those of `targets`.
 
         New ones start at zero, removed ones are gone, and the others keep their
-        counters; a target whose host, port, module or labels changed is a new one.
+        counters; a target one of whose labels changed is a new one.
         """
         old = self.accounts
         self.accounts = {}
@@ -83,6 +140,24 @@ class Ledger:
                 account = Account(target)
             account.target = target
             self.accounts[target.name] = account
+        for name, account in old.items():
+            if self.accounts.get(name) is not account:
+                self.leaf_keys.replace(account.target, account.latest, None)
+
+    def rebucket(
+        self, buckets: tuple[float, ...], target_bucket_phases: Iterable[Phase]
+    ) -> None:
+        """Go on with these bounds and phases; a latency in other bounds starts anew."""
+        self.target_bucket_phases = frozenset(target_bucket_phases)
+        if buckets != self.buckets:
+            self.buckets = buckets
+            self.modules.clear()
+        for account in self.accounts.values():
+            account.latency = {
+                phase: latency
+                for phase, latency in account.latency.items()
+                if latency.bounds == self._target_bounds(phase)
+            }
 
     def record(self, target: Target, outcome: Outcome) -> Account | None:
         """Add an outcome to its target's account.
@@ -93,6 +168,7 @@ class Ledger:
         account = self.accounts.get(target.name)
         if account is None or not _same_series(account.target, target):
             return None
+        self.leaf_keys.replace(account.target, account.latest, outcome)
         account.probes += 1
         account.latest = outcome
         if outcome.success:
@@ -121,9 +197,11 @@ class Ledger:
     def _target_latency(self, account: Account, phase: Phase) -> Latency:
         latency = account.latency.get(phase)
         if latency is None:
-            bounds = self.buckets if phase in self.target_bucket_phases else ()
-            latency = account.latency[phase] = Latency(bounds)
+            latency = account.latency[phase] = Latency(self._target_bounds(phase))
         return latency
+
+    def _target_bounds(self, phase: Phase) -> tuple[float, ...]:
+        return self.buckets if phase in self.target_bucket_phases else ()
 
 
 def _count(counts: dict[_Word, int], word: _Word) -> None:
@@ -132,9 +210,10 @@ def _count(counts: dict[_Word, int], word: _Word) -> None:
 
 def _same_series(one: Target, other: Target) -> bool:
     """Whether two targets have the same labels, so that counters may go on."""
-    return (one.host, one.port, one.module.name, one.labels) == (
-        other.host,
-        other.port,
-        other.module.name,
-        other.labels,
-    )
+    return one is other or _series(one) == _series(other)
+
+
+def _series(of: Target) -> tuple[object, ...]:
+    exchanger = of.exchanger
+    domain = exchanger and (exchanger.domain, exchanger.preference is None)
+    return (of.host, of.port, of.module.name, of.labels, of.address, domain)

@@ -11,7 +11,8 @@ from exporter import app, log
 from exporter.cli import USAGE_ERROR, fail
 from exporter.config import ConfigError, Refusal, load, single_target
 from exporter.diagnosis import verdict
-from exporter.outcome import Outcome, Said, Speaker
+from exporter.diagnosis.certificate import described
+from exporter.outcome import Outcome, Said, Speaker, TlsFacts
 from exporter.targets import Target
 
 _WHO = {Speaker.CLIENT: "C:", Speaker.SERVER: "S:", Speaker.NETWORK: "--"}
@@ -50,6 +51,8 @@ def timeline(target: Target, outcome: Outcome) -> Iterator[str]:
     yield "   ".join(
         f"{record.phase} {record.seconds * 1000:.1f} ms" for record in outcome.phases
     )
+    if outcome.tls:
+        yield f"certificate: {described(outcome.tls, outcome.started_at)}"
     yield ""
     yield f"{'OK' if outcome.success else 'FAILED'}: {verdict(outcome)}"
 
@@ -90,6 +93,17 @@ def document(target: Target, outcome: Outcome) -> dict[str, Any]:
         "auth_mechanisms": offer and list(offer.auth_mechanisms),
         "message_size_limit_bytes": offer and offer.size_limit,
         "starttls_offered": outcome.starttls_offered,
+        "tls": outcome.tls and _tls(outcome.tls, outcome.tls_close_notify),
+        "dane": outcome.dane and outcome.dane._asdict(),
+        "mta_sts": outcome.sts and outcome.sts._asdict(),
         "tcp": outcome.tcp and outcome.tcp._asdict(),
         "transcript": [said._asdict() for said in outcome.transcript],
+    }
+
+
+def _tls(tls: TlsFacts, close_notify: bool | None) -> dict[str, Any]:
+    return tls._asdict() | {
+        "certificate": tls.certificate and tls.certificate._asdict(),
+        "problems": sorted(tls.problems),
+        "close_notify": close_notify,
     }

@@ -4,18 +4,15 @@ Told to operators by the `probe` command and the log. It judges nothing: the sen
 stand in tables, and what is added to them here was seen in this session.
 """
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from exporter.diagnosis.certificate import wrong
+from exporter.diagnosis.proof import is_tls_on_plain_port, proof
 from exporter.diagnosis.sidelights import GOODBYES
-from exporter.diagnosis.table import TABLE, seen
-from exporter.outcome import CLOSING, NOT_AVAILABLE, Failure, Outcome, Speaker
-from exporter.vocabulary import Close, Phase, Reason
-
-# A refusal's text is mostly one short sentence; the transcript has the rest.
-MAX_QUOTED = 120
-_CUT = " [...]"
+from exporter.diagnosis.table import TABLE, TLS_ON_PLAIN_PORT, Row, seen
+from exporter.outcome import Failure, Outcome
+from exporter.vocabulary import CERTIFICATE_PROBLEMS, Close, Phase, Reason
 
 
 class Diagnosis(NamedTuple):
@@ -30,8 +27,12 @@ class Diagnosis(NamedTuple):
         return f"{self.seen}. Usually: {self.means}. Try: {self.remedy}."
 
 
+def _told(row: Row, phase: Phase) -> Diagnosis:
+    return Diagnosis(seen(row, phase), row.means, row.remedy)
+
+
 _DIAGNOSES = {
-    (phase, reason): Diagnosis(seen(row, phase), row.means, row.remedy)
+    (phase, reason): _told(row, phase)
     for reason, rows in TABLE.items()
     for row in rows
     for phase in row.phases
@@ -63,6 +64,20 @@ def _succeeded(outcome: Outcome) -> Iterator[str]:
     if outcome.quirks:
         told = (f"{quirk} ({quirk.meaning})" for quirk in sorted(outcome.quirks))
         yield f"Tolerated: {', '.join(told)}."
+    yield from _reported(outcome)
+
+
+def _reported(outcome: Outcome) -> Iterator[str]:
+    """Tell what is wrong and fails nothing, of what the module asks to be reported."""
+    tls, dane, sts = outcome.tls, outcome.dane, outcome.sts
+    if tls and tls.problems and tls.verified is not None:
+        yield f"Reported of the certificate: {wrong(tls, outcome.started_at)}."
+    if dane and dane.verified is False:
+        what = "none matches the certificate" if dane.usable else "the lookup failed"
+        yield f"Reported of the TLSA records: {what}."
+    if sts and sts.verified is False:
+        what = "it is not satisfied" if sts.mode else "it cannot be had"
+        yield f"Reported of the MTA-STS policy: {what}."
 
 
 # --- failure
@@ -70,7 +85,13 @@ def _succeeded(outcome: Outcome) -> Iterator[str]:
 
 def _failed(outcome: Outcome, failure: Failure) -> Iterator[str]:
     told = diagnose(failure)
-    yield f"{failure}: {told._replace(seen=told.seen + _proof(outcome, failure))}"
+    if is_tls_on_plain_port(outcome, failure):
+        told = _told(TLS_ON_PLAIN_PORT, failure.phase)
+    shown = proof(outcome, failure, told.seen)
+    yield f"{failure}: {told._replace(seen=told.seen + shown)}"
+    if outcome.tls and failure.reason in CERTIFICATE_PROBLEMS:
+        also = wrong(outcome.tls, outcome.started_at, but=failure.reason)
+        yield from filter(None, [also and f"Also wrong: {also}."])
     if failure.phase is not Phase.QUIT and not _is_the_failure(outcome.close, failure):
         yield from filter(None, [_ending(outcome)])
 
@@ -93,72 +114,3 @@ _SAID_ALREADY = frozenset(
         (Reason.UNSOLICITED_221, Close.UNSOLICITED_221),
     }
 )
-
-
-# --- the server's own words
-
-# The replies that fail a phase, by how their lines begin.
-_FAILING_REPLY = {
-    Reason.DEFERRED: re.compile(r"4[0-9][0-9](?=[ -]|$)"),
-    Reason.REJECTED: re.compile(r"5[0-9][0-9](?=[ -]|$)"),
-    Reason.UNEXPECTED_CODE: re.compile(r"[23][0-9][0-9](?=[ -]|$)"),
-    Reason.UNEXPECTED_TEXT: re.compile(r"[2-5][0-9][0-9](?=[ -]|$)"),
-    Reason.UNAVAILABLE: re.compile(rf"{NOT_AVAILABLE}(?=[ -]|$)"),
-    Reason.UNSOLICITED_221: re.compile(rf"{CLOSING}(?=[ -]|$)"),
-}
-# Failed by octets that are no reply, or none that was owed.
-_FAILED_BY_OCTETS = frozenset(
-    {Reason.PROTOCOL_ERROR, Reason.UNSOLICITED_REPLY, Reason.PLAINTEXT}
-)
-_REPLY_LINE = re.compile(r"[2-5][0-9][0-9](?:[ -]|$)")
-
-
-def _proof(outcome: Outcome, failure: Failure) -> str:
-    """Quote what the server said to fail the phase, or give at least its code."""
-    if failure.phase is Phase.CONNECT and outcome.addresses_failed > 1:
-        return f" (the last of {outcome.addresses_failed} addresses tried)"
-    lines = _lines(outcome, failure.phase)
-    if failure.reason in _FAILED_BY_OCTETS:
-        return _quoted(_oddest(lines)) if lines else ""
-    begins = _FAILING_REPLY.get(failure.reason)
-    if begins is None:
-        return ""
-    line = _first_of_last_reply(lines, begins)
-    if line:
-        return _quoted(line)
-    code = str(outcome.code(failure.phase))
-    known = code in diagnose(failure).seen
-    return f" ({code})" if begins.match(code) and not known else ""
-
-
-def _lines(outcome: Outcome, phase: Phase) -> list[str]:
-    """Give the lines that the server said in a phase."""
-    said = (
-        said.text
-        for said in outcome.transcript
-        if said.phase is phase and said.speaker is Speaker.SERVER
-    )
-    return [line for text in said for line in text.split("\n") if line.strip()]
-
-
-def _oddest(lines: list[str]) -> str:
-    """Choose the first line that is no reply's; they may all look like one."""
-    return next((line for line in lines if not _REPLY_LINE.match(line)), lines[-1])
-
-
-def _first_of_last_reply(lines: list[str], begins: re.Pattern[str]) -> str | None:
-    """Find the last reply that begins so, and give its first line."""
-    first: re.Match[str] | None = None
-    for line in reversed(lines):
-        if first and not line.startswith(f"{first[0]}-"):
-            break
-        first = begins.match(line) or first
-    return first and first.string
-
-
-def _quoted(line: str) -> str:
-    """Quote a server's line so that it cannot pass for words of ours."""
-    shown = "".join(c if c.isprintable() else "?" for c in line).replace('"', "'")
-    if len(shown) > MAX_QUOTED:
-        shown = shown[: MAX_QUOTED - len(_CUT)] + _CUT
-    return f': "{shown}"'

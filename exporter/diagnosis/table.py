@@ -99,6 +99,15 @@ _IDLE_REMEDY = (
     "module's `hold`"
 )
 
+# Of protocol_error, where the octets show what they are.
+TLS_ON_PLAIN_PORT = Row(
+    _GREETING,
+    "what came instead of a greeting is not SMTP, but a TLS record",
+    "this is a TLS server on a port that the module takes for plain SMTP",
+    "probe it with the module `submissions` (as on 465), or set the module's `tls` to "
+    "`implicit`; if the port should be plain, check which program listens on it",
+)
+
 TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
     {
         Reason.NONE: (),
@@ -109,7 +118,8 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 "the resolver is down, overloaded or out of reach, or the zone's own "
                 "servers do not answer it",
                 "ask the same resolver by hand with `dig`, from the exporter's "
-                "machine; `dns.servers` names another one",
+                "machine; `dns.servers` names another one, `dane_resolver` that for "
+                "TLSA records",
             ),
             Row(
                 _CONNECT,
@@ -126,7 +136,8 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 "the server hangs or is overloaded, the port does not expect TLS, or "
                 "large packets get lost on the way (MTU)",
                 f"run {_OPENSSL} from the exporter's machine, and look in the server's "
-                "log at this time",
+                "log at this time; a port with STARTTLS (25, 587) needs `tls: required`"
+                ", not `implicit`",
             ),
             Row(
                 _GREETING,
@@ -136,8 +147,9 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 "(postscreen 6 s, others 20 s and more), expects TLS first (port 465), "
                 "or waits for a PROXY header",
                 "check that the server is running, that the port is right, and that no "
-                "firewall or load balancer in between accepts in its place; if the "
-                "delay is meant, raise `timeouts.greeting`",
+                "firewall or load balancer in between accepts in its place; a port "
+                "with TLS from the start (465) needs `tls: implicit`; if the delay is "
+                "meant, raise `timeouts.greeting`",
             ),
             Row(
                 _HOLD,
@@ -315,11 +327,11 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 _CONNECT,
                 "the exporter's own machine failed before a connection was made",
                 "it is short of file descriptors, ports or buffers, may not connect, "
-                "or cannot read what the module names (a password, a source address); "
-                "the mail server has no part in it",
+                "or cannot use what the module names (a password, a certificate, a "
+                "source address); the mail server has no part in it",
                 "read the transcript; look at the limits of the exporter's process "
                 "(`ulimit -n`, `LimitNOFILE=`), its permissions and its firewall, and "
-                "at the module's `source_address` and `auth`",
+                "at the module's `source_address`, `auth`, `ca_file` and `cert_file`",
             ),
         ),
         Reason.INTERNAL_ERROR: (
@@ -345,10 +357,10 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 _DNS,
                 "DNS knows the name, but has no record for it that the probe can use",
                 "it has addresses of the other family only, or is a mail domain with "
-                "an MX and no address of its own",
+                "an MX and no address of its own, or with an MX that names no host",
                 "check its A and AAAA records against `ip_family` and "
-                "`source_address`; of a mail domain, probe the host that its MX "
-                "record names",
+                "`source_address`; a mail domain's hosts are probed by a target with "
+                "`mx: DOMAIN` instead of a host",
             ),
         ),
         Reason.SERVFAIL: (
@@ -356,7 +368,8 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 _DNS,
                 "the resolver gave no usable answer about the name",
                 "the zone's own servers fail, its DNSSEC signatures do not validate, "
-                "or the resolver refuses this client or is not there",
+                "or the resolver refuses this client or is not there; where DANE is "
+                "enforced, this counts for TLSA records too",
                 "ask the same resolver with `dig`, again with `dig +cd` (without "
                 "DNSSEC), and then the zone's own servers",
             ),
@@ -374,9 +387,10 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
         Reason.DNSSEC_BOGUS: (
             Row(
                 _DNS,
-                "DNSSEC validation of the name's records failed",
+                "DNSSEC validation failed for the host or its TLSA records, which the "
+                "module demands (DANE)",
                 "signatures have expired, or the keys were changed and the parent "
-                "zone's DS record was not",
+                "zone's DS record was not; senders that check DANE do not deliver",
                 "check the zone with `delv` or a DNSSEC debugger, sign it again, or "
                 "correct the DS record",
             ),
@@ -387,7 +401,8 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 "what came instead of a greeting is not SMTP",
                 "another service listens on this port (SSH, HTTP, IMAP, TLS), or the "
                 "greeting's lines lack their code or have different ones",
-                "check that the port is right and which program listens on it",
+                "check that the port is right and which program listens on it; a port "
+                "with TLS from the start (465) needs `tls: implicit`",
             ),
             Row(
                 _HOLD,
@@ -750,9 +765,11 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
             Row(
                 _AUTH,
                 "the probe refused to send credentials over a session without TLS",
-                "the module has `auth`, and its session is not encrypted",
-                "encrypt the session; where that cannot be (this version speaks no "
-                "TLS), `auth.allow_plaintext: true` is for servers on the same machine",
+                "the module's `tls` is `none`, or `opportunistic` with a server that "
+                "did not offer STARTTLS or did not grant it",
+                "set `tls: required` (587) or `implicit` (465), so that a session "
+                "without TLS fails for that; `auth.allow_plaintext: true` is for "
+                "servers on the same machine",
             ),
         ),
         Reason.INJECTION: (
@@ -770,9 +787,11 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 _TLS,
                 "the server answered the TLS handshake in the clear",
                 "the port is one of plain SMTP, with STARTTLS at most (25, 587), and "
-                "the module expects TLS from the start (465)",
-                "check the port, or set the module's `tls` to `required` instead of "
-                "`implicit`",
+                "the module expects TLS from the start (465); behind STARTTLS, a "
+                "broken server, or a proxy that granted it in the server's name",
+                "use STARTTLS: set the module's `tls` to `required` instead of "
+                "`implicit`, or correct the port; behind STARTTLS, look at what stands "
+                "in between",
             ),
         ),
         Reason.HANDSHAKE: (
@@ -782,8 +801,9 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 "no TLS version or cipher in common (a server with TLS 1.0 only), a "
                 "server that wants a client's certificate, or one without a usable "
                 "certificate of its own",
-                f"run {_OPENSSL} to see the alert; look at the server's TLS versions, "
-                "ciphers and certificate",
+                f"look in the server's log, and run {_OPENSSL} to see the alert; "
+                "compare the server's TLS versions, ciphers and certificate with the "
+                "module's `min_version` and `cert_file`",
             ),
         ),
         Reason.UNTRUSTED: (
@@ -801,7 +821,8 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
                 _TLS,
                 "the TLS certificate is for another name than the one probed",
                 "the target names an alias, an address or the mail domain, and the "
-                "certificate was made for the host; or the server picked a wrong one",
+                "certificate was made for the host; the server picked a wrong one; or "
+                "it has no subjectAltName, and a common name counts no more",
                 "compare the certificate's names with the target's; issue it for both, "
                 "or set `tls_server_name`",
             ),
@@ -857,8 +878,9 @@ TABLE: Mapping[Reason, tuple[Row, ...]] = MappingProxyType(
             Row(
                 _TLS,
                 "the TLS certificate matches none of the host's TLSA records (DANE)",
-                "the certificate was renewed with a new key and the records were not; "
-                "senders that check DANE do not deliver",
+                "the certificate was renewed with a new key and the records were not, "
+                "or its chain no longer leads to the authority that they name; senders "
+                "that check DANE do not deliver",
                 "publish a record for the new key now; next time, before the "
                 "certificate is changed",
             ),

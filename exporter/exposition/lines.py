@@ -17,17 +17,22 @@ from prometheus_client.openmetrics.exposition import (
 from prometheus_client.registry import Collector
 
 from exporter.exposition.negotiation import Accepted
-from exporter.ledger import Account, Ledger
+from exporter.ledger import Account, Group, Ledger
 from exporter.metrics.families import (
+    CERTIFICATES_DISTINCT,
+    CERTIFICATES_DISTINCT_HELP,
     MODULE_LATENCY,
     MODULE_LATENCY_HELP,
-    MetricFamily,
     histogram_samples,
     target_families,
 )
+from exporter.metrics.family import MetricFamily
 from exporter.metrics.text import Kind, header, labels, number, target_labels
+from exporter.targets import Target
+from exporter.vocabulary import Phase
 
 _GZIP_LEVEL = 1  # 23 MB in 60 ms; level 6 takes 150 ms for a tenth less
+_SLICE = 100  # targets rendered between two turns of the loop, 10 ms at most
 _MODULE_SAMPLES = tuple(f"{MODULE_LATENCY}{s}" for s in ("_bucket", "_sum", "_count"))
 
 
@@ -39,34 +44,85 @@ class Page(NamedTuple):
     body: bytes
 
 
+class _Shape(NamedTuple):
+    """What decides how an account is rendered, beside the account."""
+
+    families: tuple[MetricFamily, ...]  # always as many, in one order
+    buckets: tuple[float, ...]
+    bucket_phases: frozenset[Phase]
+
+
+class _Shown(NamedTuple):
+    """The lines of one target, by family, and what they were made of."""
+
+    account: Account
+    target: Target
+    prefix: str
+    shape: _Shape
+    lines: tuple[bytes, ...]
+
+
 class Exposition:
     """Everything that a scrape shows, ready to be joined."""
 
-    def __init__(self, ledger: Ledger, own: CollectorRegistry) -> None:
+    def __init__(
+        self, ledger: Ledger, own: CollectorRegistry, *, certificate_info: bool = True
+    ) -> None:
         """Show the ledger's accounts and the exporter's own registry."""
         self._ledger = ledger
         self._own = own
-        self._families = target_families(histograms=bool(ledger.target_bucket_phases))
-        self._labels: dict[str, str] = {}
-        self._lines: dict[str, tuple[bytes, ...]] = {}
+        self._shape = _shape(ledger, certificate_info)
+        self._shown: dict[str, _Shown] = {}
+        self._group_labels: dict[Group, str] = {}
         self._under_way: dict[tuple[Accepted, frozenset[str]], asyncio.Task[Page]] = {}
 
     def update(self, account: Account) -> None:
         """Render a target's lines anew; to be called when its account has changed."""
-        name = account.target.name
-        prefix = self._labels.get(name)
-        if prefix is None:
-            prefix = self._labels[name] = target_labels(account.target)
-        self._lines[name] = tuple(
-            _render(family, account, prefix) for family in self._families
-        )
+        target, shape = account.target, self._shape
+        shown = self._shown.get(target.name)
+        known = shown.prefix if shown and shown.target is target else None
+        prefix = known or target_labels(target)
+        lines = tuple([_render(family, account, prefix) for family in shape.families])
+        self._shown[target.name] = _Shown(account, target, prefix, shape, lines)
 
-    def reset(self) -> None:
-        """Hold the lines of the ledger's present accounts and of no others."""
-        self._labels.clear()
-        self._lines.clear()
-        for account in self._ledger.accounts.values():
-            self.update(account)
+    def reshape(self, *, certificate_info: bool) -> None:
+        """Take the ledger's buckets as they are by now, and that family or not.
+
+        A target whose lines were made otherwise shows them until its next probe, or
+        until `follow` comes to it.
+        """
+        shape = _shape(self._ledger, certificate_info)
+        if shape != self._shape:
+            self._shape = shape
+
+    async def follow(self) -> None:
+        """Hold the lines of the ledger's present accounts and of no others.
+
+        Accounts that went are gone at once. New ones, and those of which anything but
+        a probe has changed, are rendered slice by slice, so that the loop breathes.
+        """
+        accounts, shown = self._ledger.accounts, self._shown
+        self._group_labels.clear()
+        self._shown = {
+            name: shown[name]
+            for name, account in accounts.items()
+            if name in shown and shown[name].account is account
+        }
+        for seen, account in enumerate(list(accounts.values())):
+            if seen % _SLICE == 0:
+                await asyncio.sleep(0)
+            if self._is_due(account):
+                self.update(account)
+
+    def _is_due(self, account: Account) -> bool:
+        """Whether an account, if it is still kept, has no lines or others than now."""
+        target = account.target
+        if self._ledger.accounts.get(target.name) is not account:
+            return False
+        shown = self._shown.get(target.name)
+        if shown is None:
+            return True
+        return shown.target is not target or shown.shape is not self._shape
 
     async def page(self, accepted: Accepted, names: Iterable[str] = ()) -> Page:
         """Give the exposition; `names` keeps the families that have one of them.
@@ -82,20 +138,43 @@ class Exposition:
         return await asyncio.shield(task)
 
     async def _join(self, accepted: Accepted, names: frozenset[str]) -> Page:
-        targets = list(self._lines.values())
+        targets = [shown.lines for shown in self._shown.values()]
         parts: list[bytes] = []
-        for index, family in enumerate(self._families):
+        for index, family in enumerate(self._shape.families):
             if not names or names & family.names:
                 lines = b"".join([chunks[index] for chunks in targets])
                 if lines:
                     parts += (_header(family, accepted), lines)
                 await asyncio.sleep(0)  # a family is a slice: let probes go on
+        parts.append(self._certificates_distinct(accepted, names))
         parts.append(self._module_latency(accepted, names))
         parts.append(self._own_metrics(accepted, names))
-        body = b"".join(parts)
-        if accepted.gzip:
-            body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL, mtime=0)
+        body = await asyncio.to_thread(_body, parts, packed=accepted.gzip)
         return Page(accepted.content_type, accepted.gzip, body)
+
+    def _certificates_distinct(
+        self, accepted: Accepted, names: frozenset[str]
+    ) -> bytes:
+        seen = self._ledger.leaf_keys.seen
+        if (names and CERTIFICATES_DISTINCT not in names) or not seen:
+            return b""
+        lines = [
+            f"{CERTIFICATES_DISTINCT}{{{self._labels_of(group)}}} {len(keys)}\n"
+            for group, keys in seen.items()
+        ]
+        top = header(
+            CERTIFICATES_DISTINCT,
+            Kind.GAUGE,
+            CERTIFICATES_DISTINCT_HELP,
+            openmetrics=accepted.openmetrics,
+        )
+        return top + "".join(lines).encode()
+
+    def _labels_of(self, group: Group) -> str:
+        written = self._group_labels.get(group)
+        if written is None:
+            written = self._group_labels[group] = labels(group)
+        return written
 
     def _module_latency(self, accepted: Accepted, names: frozenset[str]) -> bytes:
         wanted = not names or not names.isdisjoint((MODULE_LATENCY, *_MODULE_SAMPLES))
@@ -137,6 +216,20 @@ class _Chosen(Collector):
                 yield metric
 
 
+def _shape(ledger: Ledger, certificate_info: bool) -> _Shape:
+    phases = ledger.target_bucket_phases
+    families = target_families(
+        histograms=bool(phases), certificate_info=certificate_info
+    )
+    return _Shape(families, ledger.buckets, phases)
+
+
+def _body(parts: list[bytes], *, packed: bool) -> bytes:
+    """Make one of all; with many octets neither step holds Python's lock."""
+    body = b"".join(parts)
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0) if packed else body
+
+
 def _header(family: MetricFamily, accepted: Accepted) -> bytes:
     return header(
         family.name, family.kind, family.help, openmetrics=accepted.openmetrics
@@ -144,8 +237,10 @@ def _header(family: MetricFamily, accepted: Accepted) -> bytes:
 
 
 def _render(family: MetricFamily, account: Account, prefix: str) -> bytes:
-    lines = _sample_lines(family.name, prefix, family.samples(account))
-    return "".join(lines).encode()
+    samples = family.samples(account)
+    if not samples:
+        return b""
+    return "".join(_sample_lines(family.name, prefix, samples)).encode()
 
 
 def _sample_lines(

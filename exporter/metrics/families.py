@@ -1,57 +1,30 @@
 """The families of a target: what each is called, means, and is read from.
 
-Two tables. What the latest probe saw is gauges read from its Outcome: a phase not
-reached and a fact not seen have no series, never a stale or invented value. What was
-seen since the start is counters read from the Account, and every word that can be
-known in advance is there from 0.
+Two tables. What the latest probe saw is gauges read from its Outcome (those of TLS
+stand in tls_families.py): a phase not reached and a fact not seen have no series, never
+a stale or invented value. What was seen since the start is counters read from the
+Account, and every word that can be known in advance is there from 0.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from exporter.ledger import Account, Latency
+from exporter.metrics.family import (
+    NO_SAMPLES,
+    MetricFamily,
+    OfLatest,
+    Sample,
+    flags,
+    value,
+)
 from exporter.metrics.text import Kind, number
+from exporter.metrics.tls_families import CERTIFICATE_INFO, TLS
 from exporter.outcome import Outcome
 from exporter.vocabulary import Close, ReplyClass, Unsolicited, Word
 
-# One sample: suffix of the name, labels behind the target's own, value.
-Sample = tuple[str, str, float]
 _Word = TypeVar("_Word", bound=Word)
-NO_SAMPLES: tuple[Sample, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MetricFamily:
-    """A family of one target's samples; `labels` are those behind the target's own."""
-
-    name: str
-    kind: Kind
-    labels: tuple[str, ...]
-    help: str
-    samples: Callable[[Account], Iterable[Sample]]
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Every name that this family and its lines have, in either format."""
-        lines = (self.name + suffix for suffix in _SUFFIXES[self.kind])
-        return frozenset((self.name, self.name.removesuffix("_total"), *lines))
-
-
-_SUFFIXES = {
-    Kind.COUNTER: ("",),
-    Kind.GAUGE: ("",),
-    Kind.SUMMARY: ("_sum", "_count"),
-    Kind.HISTOGRAM: ("_bucket", "_sum", "_count"),
-}
-
-
-def _value(value: float | None) -> Iterable[Sample]:
-    return NO_SAMPLES if value is None else (("", "", value),)
-
-
-def _flags(label: str, words: Iterable[str]) -> Iterable[Sample]:
-    return [("", f',{label}="{word}"', 1) for word in words]
 
 
 def _failure(outcome: Outcome) -> Iterable[Sample]:
@@ -85,22 +58,19 @@ def _resolved(outcome: Outcome) -> Iterable[Sample]:
     return [("", f',family="{f}"', n) for f, n in outcome.resolved or ()]
 
 
-# name, extra labels, meaning, samples of the latest outcome
-_LATEST: tuple[
-    tuple[str, tuple[str, ...], str, Callable[[Outcome], Iterable[Sample]]], ...
-] = (
+_LATEST: tuple[OfLatest, ...] = (
     (
         "smtp_probe_success",
         (),
         "Whether everything the module asks for held in the last probe.",
-        lambda o: _value(o.success),
+        lambda o: value(o.success),
     ),
     (
         "smtp_probe_duration_seconds",
         (),
         "From the probe's start to the answer to QUIT; the wait for the close is not "
         "in it.",
-        lambda o: _value(o.duration),
+        lambda o: value(o.duration),
     ),
     (
         "smtp_probe_phase_seconds",
@@ -121,20 +91,20 @@ _LATEST: tuple[
         (),
         "When the last probe ended; probes run on the exporter's own schedule, not at "
         "the scrape.",
-        lambda o: _value(o.ended_at),
+        lambda o: value(o.ended_at),
     ),
     (
         "smtp_banner_present",
         (),
         "Whether a complete, well-formed greeting was read before anything was "
         "written; its code is smtp_reply_code with phase greeting.",
-        lambda o: _value(o.banner_present),
+        lambda o: value(o.banner_present),
     ),
     (
         "smtp_banner_first_byte_seconds",
         (),
         "From the established connection to the greeting's first byte.",
-        lambda o: _value(o.banner_first_byte),
+        lambda o: value(o.banner_first_byte),
     ),
     (
         "smtp_reply_code",
@@ -153,50 +123,51 @@ _LATEST: tuple[
         "smtp_graceful_close",
         (),
         "Whether QUIT got 221 and the server then closed cleanly.",
-        lambda o: _value(o.graceful),
+        lambda o: value(o.graceful),
     ),
     (
         "smtp_quit_acknowledged",
         (),
         "Whether a complete 221 answered QUIT, whatever TCP did next.",
-        lambda o: _value(o.quit_acknowledged),
+        lambda o: value(o.quit_acknowledged),
     ),
     (
         "smtp_session_end",
         ("close",),
         "1 for the class that the last session ended in.",
-        lambda o: _flags("close", (o.close,)),
+        lambda o: flags("close", (o.close,)),
     ),
     (
         "smtp_quirk",
         ("quirk",),
         "1 per deviation that was tolerated in the last session.",
-        lambda o: _flags("quirk", sorted(o.quirks)),
+        lambda o: flags("quirk", sorted(o.quirks)),
     ),
     (
         "smtp_extension",
         ("extension",),
         "1 per EHLO keyword of the last EHLO.",
-        lambda o: _flags("extension", o.offer.extensions if o.offer else ()),
+        lambda o: flags("extension", o.offer.extensions if o.offer else ()),
     ),
     (
         "smtp_auth_mechanism",
         ("mechanism",),
         "1 per SASL mechanism offered by the last EHLO.",
-        lambda o: _flags("mechanism", o.offer.auth_mechanisms if o.offer else ()),
+        lambda o: flags("mechanism", o.offer.auth_mechanisms if o.offer else ()),
     ),
     (
         "smtp_starttls_offered",
         (),
         "Whether the plaintext EHLO offered STARTTLS.",
-        lambda o: _value(o.starttls_offered),
+        lambda o: value(o.starttls_offered),
     ),
     (
         "smtp_message_size_limit_bytes",
         (),
         "The limit that SIZE declares; no series when it declares none.",
-        lambda o: _value(o.offer.size_limit if o.offer else None),
+        lambda o: value(o.offer.size_limit if o.offer else None),
     ),
+    *TLS,
     (
         "smtp_resolved_addresses",
         ("family",),
@@ -207,13 +178,13 @@ _LATEST: tuple[
         "smtp_tcp_rtt_seconds",
         (),
         "Smoothed round-trip time as TCP knew it at the session's end.",
-        lambda o: _value(o.tcp.rtt if o.tcp else None),
+        lambda o: value(o.tcp.rtt if o.tcp else None),
     ),
     (
         "smtp_tcp_retransmits",
         (),
         "Segments that TCP sent again in the last session, SYN included.",
-        lambda o: _value(o.tcp.retransmits if o.tcp else None),
+        lambda o: value(o.tcp.retransmits if o.tcp else None),
     ),
 )
 
@@ -256,6 +227,13 @@ def _summary_samples(extra: str, latency: Latency) -> Iterable[Sample]:
     yield "_count", extra, latency.count
 
 
+def _preference(account: Account) -> Iterable[Sample]:
+    exchanger = account.target.exchanger
+    if exchanger is None or exchanger.preference is None:
+        return NO_SAMPLES
+    return (("", f',mx_preference="{exchanger.preference}"', 1),)
+
+
 def _phase_summaries(account: Account) -> Iterable[Sample]:
     for phase, latency in account.latency.items():
         yield from _summary_samples(f',phase="{phase}"', latency)
@@ -266,20 +244,28 @@ def _phase_histograms(account: Account) -> Iterable[Sample]:
         yield from histogram_samples(f',phase="{phase}"', latency)
 
 
+_MX_INFO = MetricFamily(
+    "smtp_mx_info",
+    Kind.GAUGE,
+    ("mx_preference",),
+    "1 for the preference that the domain's MX records give the host.",
+    _preference,
+)
+
 _SINCE_START: tuple[MetricFamily, ...] = (
     MetricFamily(
         "smtp_last_success_timestamp_seconds",
         Kind.GAUGE,
         (),
         "When the last successful probe ended; no series before the first.",
-        lambda a: _value(a.last_success_at),
+        lambda a: value(a.last_success_at),
     ),
     MetricFamily(
         "smtp_probes_total",
         Kind.COUNTER,
         (),
         "Probes that have ended since the exporter's start.",
-        lambda a: _value(a.probes),
+        lambda a: value(a.probes),
     ),
     MetricFamily(
         "smtp_banners_total",
@@ -324,20 +310,42 @@ _ALWAYS: tuple[MetricFamily, ...] = (
         MetricFamily(name, Kind.GAUGE, extra, text, _of_latest(samples))
         for name, extra, text, samples in _LATEST
     ),
+    _MX_INFO,
     *_SINCE_START,
 )
 
 MODULE_LATENCY = "smtp_module_latency_seconds"
 MODULE_LATENCY_HELP = "Latency of completed phases over all targets of a module."
 
+CERTIFICATES_DISTINCT = "smtp_tls_certificates_distinct"
+CERTIFICATES_DISTINCT_HELP = (
+    "Different keys in the server certificates that the last probes of one MX domain, "
+    "or of one host's addresses, have seen."
+)
 
-def target_families(*, histograms: bool) -> tuple[MetricFamily, ...]:
+
+def target_families(
+    *, histograms: bool, certificate_info: bool = True
+) -> tuple[MetricFamily, ...]:
     """Give the families of a target, in the order of the exposition.
 
-    With `histograms`, the latency by phase is one: the phases that the owner named have
-    their buckets, the others `+Inf` alone, since a family has a single type.
+    They are the same ones, whatever is asked for. With `histograms`, the latency by
+    phase is one: the phases that the owner named have their buckets, the others `+Inf`
+    alone, since a family has a single type. Without `certificate_info`, that family has
+    no samples.
     """
     latency = _PHASE_LATENCY
     if histograms:
         latency = replace(latency, kind=Kind.HISTOGRAM, samples=_phase_histograms)
-    return (*_ALWAYS, latency)
+    families = (*_ALWAYS, latency)
+    if certificate_info:
+        return families
+    return tuple(_silent(f) if f.name == CERTIFICATE_INFO else f for f in families)
+
+
+def _silent(family: MetricFamily) -> MetricFamily:
+    return replace(family, samples=_nothing)
+
+
+def _nothing(_: Account) -> Iterable[Sample]:
+    return NO_SAMPLES

@@ -21,20 +21,27 @@ from prometheus_client import (
 from exporter.targets import Target
 from exporter.vocabulary import Skip, TargetSource
 
+# What is written in the configuration file is there or not, and never fails later.
+_DISCOVERED = tuple(s for s in TargetSource if s is not TargetSource.CONFIG)
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class OwnMetrics:
     """The registry and what is counted in it; one per process."""
 
-    def __init__(self, version: str, *, kernel_timestamps: bool) -> None:
-        """Register everything, with every label value known in advance."""
+    def __init__(
+        self, version: str, *, kernel_timestamps: bool, revision: str = ""
+    ) -> None:
+        """Register everything, with every label value known in advance.
+
+        `revision` is the commit that was built, where whoever built it has told.
+        """
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the client's own switch
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        _info(registry, version)
+        _info(registry, version, revision)
         self._reload_successful = _gauge(
             registry,
             "config_last_reload_successful",
@@ -65,6 +72,14 @@ class OwnMetrics:
         )
         for cause in Skip:
             self._skipped.labels(str(cause))
+        self._discovery_failures = Counter(
+            "mailserver_exporter_discovery_failures",
+            "Attempts to find targets that failed; those known before stay.",
+            ("source",),
+            registry=registry,
+        )
+        for source in _DISCOVERED:
+            self._discovery_failures.labels(str(source))
         self._lag = Histogram(
             "mailserver_exporter_schedule_lag_seconds",
             "How late probes started.",
@@ -76,8 +91,13 @@ class OwnMetrics:
             "kernel_timestamps",
             "Whether the kernel times what is received; else the interpreter does.",
         ).set(kernel_timestamps)
-        _gauge(registry, "shard_ordinal", "Which shard this process is.").set(0)
-        _gauge(registry, "shards", "Over how many shards targets are spread.").set(1)
+        self._shard_ordinal = _gauge(
+            registry, "shard_ordinal", "Which shard this process is, from 0."
+        )
+        self._shards = _gauge(
+            registry, "shards", "Over how many shards targets are spread."
+        )
+        self.shard(0, 1)
 
     def watch(
         self, *, in_flight: Callable[[], float], waiting: Callable[[], float]
@@ -90,6 +110,19 @@ class OwnMetrics:
         """Note a configuration loaded with success, in Unix time."""
         self._reload_successful.set(1)
         self._reload_time.set(at)
+
+    def reload_failed(self) -> None:
+        """Note that a configuration could not be loaded; an older one stays."""
+        self._reload_successful.set(0)
+
+    def shard(self, ordinal: int, count: int) -> None:
+        """Note which shard this process is, from 0, and of how many."""
+        self._shard_ordinal.set(ordinal)
+        self._shards.set(count)
+
+    def discovery_failed(self, source: TargetSource) -> None:
+        """Count an attempt to find targets that failed."""
+        self._discovery_failures.labels(str(source)).inc()
 
     def count_targets(self, targets: Iterable[Target]) -> None:
         """Set the number of targets of every source."""
@@ -112,14 +145,15 @@ def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:
     return Gauge(f"mailserver_exporter_{name}", text, registry=registry)
 
 
-def _info(registry: CollectorRegistry, version: str) -> None:
+def _info(registry: CollectorRegistry, version: str, revision: str) -> None:
     facts: Mapping[str, str] = {
         "version": version,
+        "revision": revision,
         "pythonversion": platform.python_version(),
     }
     Gauge(
         "mailserver_exporter_build_info",
-        "1; the version of the exporter and of the Python that runs it.",
+        "1; the version and commit of the exporter, and the Python that runs it.",
         tuple(facts),
         registry=registry,
     ).labels(**facts).set(1)

@@ -39,12 +39,17 @@ def labels(pairs: Iterable[tuple[str, str]]) -> str:
 
 def target_labels(target: Target) -> str:
     """Write the labels that every line of a target begins with."""
+    address = (("address", target.address),) if target.address is not None else ()
+    exchanger = target.exchanger
+    domain = (("mx_domain", exchanger.domain),) if exchanger is not None else ()
     return labels(
         (
             ("target", target.name),
             ("host", target.host),
             ("port", str(target.port)),
             ("module", target.module.name),
+            *address,
+            *domain,
             *target.labels,
         )
     )

@@ -11,16 +11,29 @@ from typing import Any
 from hypothesis import strategies as st
 
 from exporter.outcome import (
+    Certificate,
+    DaneFacts,
     Failure,
     Offer,
     Outcome,
     PhaseRecord,
     Said,
     Speaker,
+    StsFacts,
     TcpFacts,
+    TlsFacts,
 )
-from exporter.targets import Module, Target
-from exporter.vocabulary import Close, Family, Phase, Quirk, Reason, Unsolicited
+from exporter.targets import Exchanger, Module, Target
+from exporter.vocabulary import (
+    CERTIFICATE_PROBLEMS,
+    Close,
+    Family,
+    Phase,
+    Quirk,
+    Reason,
+    StsMode,
+    Unsolicited,
+)
 
 MX = Module(name="mx")
 
@@ -36,7 +49,15 @@ def target(name: str = "mx1.example.com:25", /, **changes: Any) -> Target:
     return Target(name=name, **plain | changes)
 
 
-# --- four sessions, spelt out
+def exchanger(
+    host: str = "mx1.example.com", domain: str = "example.com", /, **changes: Any
+) -> Target:
+    """Give a target that was found as an exchanger of a domain, its first."""
+    mx = Exchanger(domain=domain, preference=10)
+    return target(f"{domain}/{host}:25", **{"host": host, "exchanger": mx} | changes)
+
+
+# --- five sessions, spelt out
 
 _CONNECT = PhaseRecord(Phase.CONNECT, 0.0005, completed=True)
 _GREETING = PhaseRecord(Phase.GREETING, 0.25, completed=True, code=220)
@@ -72,6 +93,46 @@ _SUCCESS: dict[str, Any] = {
 def outcome(**changes: Any) -> Outcome:
     """Give a plain success, varied by its own keywords."""
     return Outcome(**_SUCCESS | changes)
+
+
+DAY = 86400.0
+CERTIFICATE = Certificate(
+    subject="CN=mx1.example.com",
+    issuer="CN=Example R1,O=Example Trust,C=DE",
+    serial="4f2a",
+    fingerprint_sha256="f1" * 32,
+    key="EC-P-256",
+    key_sha256="5e" * 32,
+    not_before=_SUCCESS["started_at"] - 28 * DAY,
+    not_after=_SUCCESS["started_at"] + 62 * DAY,
+    names=("mx1.example.com", "mail.example.com"),
+)
+TLS = TlsFacts(
+    version="TLSv1.3",
+    cipher="TLS_AES_256_GCM_SHA384",
+    certificate=CERTIFICATE,
+    chain_not_after=CERTIFICATE.not_after,
+    problems=frozenset(),
+    verified=True,
+)
+
+
+def encrypted(tls: TlsFacts = TLS, /, **changes: Any) -> Outcome:
+    """Give a plain success inside TLS, varied by its own keywords."""
+    handshake = PhaseRecord(Phase.TLS, 0.003, completed=True)
+    plain: dict[str, Any] = {
+        "phases": (*_SUCCESS["phases"][:2], handshake, *_SUCCESS["phases"][2:]),
+        "starttls_offered": None,
+        "tls": tls,
+        "tls_close_notify": True,
+    }
+    return outcome(**plain | changes)
+
+
+def with_key(key_sha256: str) -> Outcome:
+    """Give a success inside TLS in which the server showed this key."""
+    certificate = CERTIFICATE._replace(key_sha256=key_sha256)
+    return encrypted(TLS._replace(certificate=certificate))
 
 
 def greeting_timeout() -> Outcome:
@@ -153,8 +214,7 @@ _IN_ORDER = frozenset(
         *(Reason.REJECTED, Reason.DEFERRED, Reason.UNEXPECTED_CODE),
         *(Reason.UNAVAILABLE, Reason.NOT_OFFERED, Reason.TLS_REQUIRED),
         *(Reason.UNEXPECTED_TEXT, Reason.UNEXPECTED_EXTENSION),
-        *(Reason.UNTRUSTED, Reason.NAME_MISMATCH, Reason.CERT_EXPIRED),
-        *(Reason.CERT_NOT_YET_VALID, Reason.CERT_WEAK, Reason.CERT_INVALID),
+        *CERTIFICATE_PROBLEMS,
         *(Reason.CERT_REVOKED, Reason.DANE_MISMATCH, Reason.STS_MISMATCH),
     }
 )
@@ -162,6 +222,13 @@ _IN_ORDER = frozenset(
 _REPLIED = _IN_ORDER | {
     *(Reason.UNSOLICITED_221, Reason.UNSOLICITED_REPLY, Reason.INJECTION),
 }
+# Found out about a server with whom a handshake was completed.
+_JUDGED = frozenset(
+    {
+        *CERTIFICATE_PROBLEMS,
+        *(Reason.CERT_REVOKED, Reason.DANE_MISMATCH, Reason.STS_MISMATCH),
+    }
+)
 _UNSOLICITED = {
     Reason.UNSOLICITED_221: Unsolicited.CODE_221,
     Reason.UNSOLICITED_REPLY: Unsolicited.OTHER,
@@ -205,6 +272,43 @@ _ADDRESSES = (st.ip_addresses(v=4) | st.ip_addresses(v=6)).map(str)
 _RESOLVED = st.dictionaries(
     st.sampled_from(Family), st.integers(1, 40), min_size=1
 ).map(lambda counts: tuple(sorted(counts.items())))
+_HEXADECIMAL = st.text("0123456789abcdef", min_size=1, max_size=64)
+# From the year 1 to 9999, which is all that DER can say.
+_DATES = st.floats(-62_135_596_800, 253_402_300_799)
+CERTIFICATES = st.builds(
+    Certificate,
+    subject=st.text(),
+    issuer=st.text(),
+    serial=_HEXADECIMAL,
+    fingerprint_sha256=_HEXADECIMAL,
+    key=st.sampled_from(["RSA-2048", "EC-P-256", "Ed25519", "1.2.840.113549.1.1.10"]),
+    key_sha256=_HEXADECIMAL,
+    not_before=_DATES,
+    not_after=_DATES,
+    names=st.lists(st.text(), max_size=5).map(tuple),
+)
+_TLS = st.builds(
+    TlsFacts,
+    version=st.sampled_from(["TLSv1.2", "TLSv1.3"]),
+    cipher=st.sampled_from(["TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES128-SHA"]),
+    certificate=st.none() | CERTIFICATES,
+    chain_not_after=st.none() | _DATES,
+    problems=st.frozensets(st.sampled_from(CERTIFICATE_PROBLEMS)),
+    verified=st.none() | st.booleans(),
+)
+_DANE = st.builds(
+    DaneFacts,
+    secure=st.booleans(),
+    usable=st.integers(0, 9),
+    unusable=st.integers(0, 9),
+    verified=st.none() | st.booleans(),
+)
+_STS = st.builds(
+    StsFacts,
+    mode=st.none() | st.sampled_from(StsMode),
+    expires=st.none() | _MOMENTS,
+    verified=st.none() | st.booleans(),
+)
 _SAID = st.builds(
     Said, _SECONDS, st.sampled_from(Phase), st.sampled_from(Speaker), st.text()
 )
@@ -239,7 +343,8 @@ class _Walk:
         if reason in _NOT_REACHED and phase not in _OFFERING:
             return
         if reason not in _REPLIED or phase in _WITHOUT_REPLY:
-            self.reach(phase, None, completed=False)
+            judged = phase is Phase.TLS and reason in _JUDGED
+            self.reach(phase, None, completed=judged)
             self._note(reason, surplus=reason in _UNSOLICITED)
             return
         surplus = reason in _UNSOLICITED and (
@@ -316,6 +421,9 @@ class _Walk:
             self.facts["starttls_offered"] = draw(st.none() | st.booleans())
         if Phase.DNS in completed:
             self.facts["resolved"] = draw(_RESOLVED)
+        if Phase.TLS in completed:
+            self.facts["tls"] = self.tls()
+            self.facts["tls_close_notify"] = draw(st.none() | st.booleans())
         assert reached or self.failure
         return Outcome(
             started_at=draw(_MOMENTS),
@@ -324,6 +432,14 @@ class _Walk:
             failure=self.failure,
             **self.facts,
         )
+
+    def tls(self) -> TlsFacts:
+        """Draw what was agreed on; the failure's problem is among those found."""
+        facts = self.draw(_TLS)
+        reason = self.failure.reason if self.failure else Reason.NONE
+        if reason not in CERTIFICATE_PROBLEMS:
+            return facts
+        return facts._replace(problems=facts.problems | {reason}, verified=False)
 
 
 _AFTER_221 = st.sampled_from((Close.CLEAN, Close.RESET_AFTER_221, Close.OPEN_AFTER_221))
@@ -355,6 +471,8 @@ def outcomes(draw: st.DrawFn, pairs: _Pairs = _ANY) -> Outcome:
             ),
             "quirks": draw(st.frozensets(st.sampled_from(Quirk), max_size=4)),
             "addresses_failed": draw(st.integers(0, 3)),
+            "dane": draw(st.none() | _DANE),
+            "sts": draw(st.none() | _STS),
             "transcript": tuple(draw(st.lists(_SAID, max_size=2))),
         },
         [],

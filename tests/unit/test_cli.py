@@ -19,10 +19,19 @@ from exporter.cli.probe import document, timeline
 from exporter.config import ConfigError, load
 from exporter.diagnosis import verdict
 from exporter.log import FORMATS, LEVELS
-from exporter.outcome import Outcome, Said, Speaker
+from exporter.outcome import DaneFacts, Outcome, Said, Speaker, StsFacts
 from exporter.targets import Target
-from exporter.vocabulary import Phase, Quirk
-from tests.unit.outcomes import greeting_timeout, outcome, outcomes, target
+from exporter.vocabulary import Phase, Quirk, Reason, StsMode
+from tests.unit.outcomes import (
+    CERTIFICATE,
+    DAY,
+    TLS,
+    encrypted,
+    greeting_timeout,
+    outcome,
+    outcomes,
+    target,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 BAD = sorted(ROOT.glob("tests/bad_configs/*.yaml"))
@@ -313,7 +322,6 @@ def test_a_listen_address_that_is_none_is_a_wrong_command_line() -> None:
         ["a\udcffb"],
         ["mx1.example.com", "--module", "nonsense"],
         ["mx1.example.com", "--module", "two\nlines"],
-        ["mx1.example.com:465"],
     ],
     ids=ascii,
 )
@@ -418,6 +426,9 @@ DOCUMENT = {
     "auth_mechanisms": ["PLAIN", "LOGIN"],
     "message_size_limit_bytes": 35_882_577,
     "starttls_offered": False,
+    "tls": None,
+    "dane": None,
+    "mta_sts": None,
     "tcp": {"rtt": 0.0005, "retransmits": 0},
     "transcript": [
         {
@@ -512,6 +523,87 @@ def test_document_of_a_failure(
     assert (told["close"], told["quit_acknowledged"]) == ("aborted", False)
     for absent in ("extensions", "starttls_offered", "banner_first_byte_seconds"):
         assert told[absent] is None
+
+
+INSIDE_TLS = encrypted(
+    TLS._replace(
+        problems=frozenset({Reason.NAME_MISMATCH, Reason.CERT_EXPIRED}),
+        certificate=CERTIFICATE._replace(not_after=CERTIFICATE.not_after - 65 * DAY),
+        verified=False,
+    ),
+    dane=DaneFacts(secure=True, usable=2, unusable=1, verified=True),
+    sts=StsFacts(StsMode.TESTING, 1_700_604_800.0, verified=False),
+)
+
+
+def test_timeline_inside_tls(
+    probing: Callable[[Outcome], list[Target]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under the phases one line tells what the certificate says and what is wrong."""
+    probing(INSIDE_TLS)
+
+    assert cli.main(["probe", "mx1.example.com"]) == 0
+    *_, phases, certificate, empty, end = capsys.readouterr().out.splitlines()
+    assert phases.startswith("dns 2.0 ms   connect 0.5 ms   tls 3.0 ms   greeting ")
+    assert certificate == (
+        'certificate: "mx1.example.com, mail.example.com", issued by "CN=Example R1,'
+        'O=Example Trust,C=DE", EC-P-256, expired 3 days ago, name mismatch'
+    )
+    assert empty == ""
+    assert end.startswith("OK: ")
+    assert "certificate: expired 3 days ago, name mismatch." in end
+
+
+def test_document_inside_tls(
+    probing: Callable[[Outcome], list[Target]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was seen of TLS, DANE and MTA-STS is there, in the vocabulary's words."""
+    probing(INSIDE_TLS)
+
+    assert cli.main(["probe", "mx1.example.com", "--output", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tls"] == {
+        "version": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "certificate": {
+            "subject": "CN=mx1.example.com",
+            "issuer": "CN=Example R1,O=Example Trust,C=DE",
+            "serial": "4f2a",
+            "fingerprint_sha256": "f1" * 32,
+            "key": "EC-P-256",
+            "key_sha256": "5e" * 32,
+            "not_before": 1_697_580_800.0,
+            "not_after": 1_699_740_800.0,
+            "names": ["mx1.example.com", "mail.example.com"],
+        },
+        "chain_not_after": 1_705_356_800.0,
+        "problems": ["cert_expired", "name_mismatch"],
+        "verified": False,
+        "close_notify": True,
+    }
+    assert told["dane"] == {
+        "secure": True,
+        "usable": 2,
+        "unusable": 1,
+        "verified": True,
+    }
+    assert told["mta_sts"] == {
+        "mode": "testing",
+        "expires": 1_700_604_800.0,
+        "verified": False,
+    }
+
+
+def test_document_of_an_unreadable_certificate(
+    probing: Callable[[Outcome], list[Target]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be read is null beside what is known of the session."""
+    probing(encrypted(TLS._replace(certificate=None, chain_not_after=None)))
+
+    assert cli.main(["probe", "mx1.example.com", "--output", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)["tls"]
+    assert (told["certificate"], told["chain_not_after"]) == (None, None)
+    assert told["version"] == "TLSv1.3"
 
 
 def test_a_module_of_a_configuration(

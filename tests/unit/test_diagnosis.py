@@ -11,15 +11,40 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from docs.generate import VOCABULARY, vocabulary
-from exporter.diagnosis import MAX_QUOTED, diagnose, verdict
+from exporter.diagnosis import diagnose, verdict
+from exporter.diagnosis.certificate import described
+from exporter.diagnosis.quote import MAX_QUOTED
 from exporter.diagnosis.sidelights import GOODBYES, QUIRKS
-from exporter.diagnosis.table import TABLE
-from exporter.outcome import Failure, Outcome, PhaseRecord, Said, Speaker
-from exporter.vocabulary import Close, Phase, Quirk, Reason, Unsolicited
+from exporter.diagnosis.table import TABLE, TLS_ON_PLAIN_PORT
+from exporter.outcome import (
+    Certificate,
+    DaneFacts,
+    Failure,
+    Outcome,
+    PhaseRecord,
+    Said,
+    Speaker,
+    StsFacts,
+    TlsFacts,
+)
+from exporter.vocabulary import (
+    CERTIFICATE_PROBLEMS,
+    Close,
+    Phase,
+    Quirk,
+    Reason,
+    StsMode,
+    Unsolicited,
+)
 from tests.unit.outcomes import (
+    CERTIFICATE,
+    CERTIFICATES,
+    DAY,
     FAILURES,
     PAIRS,
     SUCCESSES,
+    TLS,
+    encrypted,
     greeting_timeout,
     outcome,
     outcomes,
@@ -117,6 +142,12 @@ def test_the_phase_is_in_what_was_seen(reason: Reason) -> None:
             ("the server closed the connection instead of answering EHLO",),
         ),
         (Failure(Phase.RCPT, Reason.UNEXPECTED_CODE), ("open relay",)),
+        (
+            Failure(Phase.GREETING, Reason.TIMEOUT),
+            ("TLS from the start (465) needs `tls: implicit`",),
+        ),
+        (Failure(Phase.TLS, Reason.PLAINTEXT), ("use STARTTLS", "`required`")),
+        (Failure(Phase.AUTH, Reason.TLS_REQUIRED), ("`opportunistic`", "(587)")),
     ],
     ids=str,
 )
@@ -124,6 +155,21 @@ def test_what_is_known(failure: Failure, parts: tuple[str, ...]) -> None:
     """What is known about servers is said where it helps."""
     for part in parts:
         assert part in str(diagnose(failure))
+
+
+def test_no_row_denies_what_this_version_does() -> None:
+    """Nothing is said to be missing that there is by now."""
+    assert not [
+        row for rows in TABLE.values() for row in rows if "this version" in str(row)
+    ]
+
+
+def test_tls_on_a_plain_port_is_told_like_any_row() -> None:
+    """The row for what the octets show is written as those of the table are."""
+    for clause in TLS_ON_PLAIN_PORT[1:]:
+        assert_clause(str(clause))
+    general = diagnose(Failure(Phase.GREETING, Reason.PROTOCOL_ERROR))
+    assert TLS_ON_PLAIN_PORT.seen.startswith(general.seen)
 
 
 # --- goodbyes and quirks
@@ -372,6 +418,363 @@ def test_the_end_is_not_told_twice(reason: Reason, close: Close, told: bool) -> 
     seen = outcome(failure=Failure(Phase.CLOSE, reason), close=close)
 
     assert verdict(seen).endswith(GOODBYES[close].after) is told
+
+
+# --- TLS
+
+AT = encrypted().started_at
+SELF_SIGNED = CERTIFICATE._replace(issuer=CERTIFICATE.subject)
+EXPIRED = CERTIFICATE._replace(not_after=AT - 3 * DAY)
+EARLY = CERTIFICATE._replace(not_before=AT + 5 * 3600)
+
+
+def tls(*problems: Reason, **changes: Any) -> TlsFacts:
+    """Give a session whose certificate has these problems."""
+    found: dict[str, Any] = {"problems": frozenset(problems), "verified": not problems}
+    return TLS._replace(**found | changes)
+
+
+def refused_for(reason: Reason, facts: TlsFacts) -> Outcome:
+    """Give a session whose server was not believed, and which ended in order."""
+    seen = encrypted(facts)
+    phases = (*seen.phases[:3], *seen.phases[-2:])
+    return replace(
+        seen,
+        phases=phases,
+        offer=None,
+        banner_first_byte=None,
+        failure=Failure(Phase.TLS, reason),
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "proof"),
+    [
+        (
+            tls(Reason.NAME_MISMATCH),
+            'the one probed: "mx1.example.com, mail.example.com". ',
+        ),
+        (
+            tls(
+                Reason.NAME_MISMATCH,
+                certificate=CERTIFICATE._replace(names=("a", "b", "c", "d", "e")),
+            ),
+            'the one probed: "a, b, c" and 2 more. ',
+        ),
+        (
+            tls(Reason.NAME_MISMATCH, certificate=CERTIFICATE._replace(names=())),
+            'the one probed: no names but a subject, "CN=mx1.example.com". ',
+        ),
+        (
+            tls(Reason.CERT_EXPIRED, certificate=EXPIRED),
+            "has expired: the server's own, 3 days ago (2023-11-11 22:13 UTC). ",
+        ),
+        (
+            tls(Reason.CERT_EXPIRED, chain_not_after=AT - 90 * 60),
+            "has expired: not the server's own but another, 90 minutes ago "
+            "(2023-11-14 20:43 UTC). ",
+        ),
+        (tls(Reason.CERT_EXPIRED), "has expired. "),
+        (
+            tls(Reason.CERT_NOT_YET_VALID, certificate=EARLY),
+            "is not valid yet: the server's own begins in 5 hours "
+            "(2023-11-15 03:13 UTC). ",
+        ),
+        (tls(Reason.CERT_NOT_YET_VALID), "is not valid yet. "),
+        (
+            tls(Reason.UNTRUSTED),
+            'the probe trusts: issued by "CN=Example R1,O=Example Trust,C=DE". ',
+        ),
+        (
+            tls(Reason.UNTRUSTED, certificate=SELF_SIGNED),
+            'the probe trusts: issued by itself, "CN=mx1.example.com". ',
+        ),
+        (tls(Reason.CERT_WEAK), "to be trusted: the server's own key is EC-P-256. "),
+        (tls(Reason.CERT_INVALID), "by trust, name or date. "),
+        (tls(Reason.CERT_INVALID, certificate=None), "by trust, name or date. "),
+    ],
+)
+def test_proof_of_a_certificate(facts: TlsFacts, proof: str) -> None:
+    """What the certificate says of its problem stands behind what was seen."""
+    (reason,) = facts.problems
+    before, usually, _ = verdict(refused_for(reason, facts)).partition("Usually: ")
+
+    assert usually
+    assert before.endswith(proof)
+
+
+@pytest.mark.parametrize(
+    ("reason", "facts", "proof"),
+    [
+        (
+            Reason.DANE_MISMATCH,
+            tls(verified=False),
+            f"(DANE): its key would be `3 1 1 {CERTIFICATE.key_sha256}`. ",
+        ),
+        (
+            Reason.STS_MISMATCH,
+            tls(Reason.NAME_MISMATCH, Reason.CERT_EXPIRED, certificate=EXPIRED),
+            "MTA-STS policy: expired 3 days ago, name mismatch. ",
+        ),
+        (Reason.STS_MISMATCH, tls(), "MTA-STS policy. "),
+    ],
+)
+def test_proof_of_a_policy(reason: Reason, facts: TlsFacts, proof: str) -> None:
+    """A policy that is not satisfied is told with what it is held against."""
+    before, _, _ = verdict(refused_for(reason, facts)).partition("Usually: ")
+
+    assert before.endswith(proof)
+
+
+def test_the_other_problems_are_told_too() -> None:
+    """Who mends one problem is told of those that would come next."""
+    facts = tls(
+        Reason.UNTRUSTED, Reason.NAME_MISMATCH, Reason.CERT_EXPIRED, certificate=EXPIRED
+    )
+    told = verdict(refused_for(Reason.UNTRUSTED, facts))
+
+    assert told.endswith(
+        ". Also wrong: expired 3 days ago, name mismatch. "
+        "The session still ended with 221 and a clean close."
+    )
+    assert "Also" not in verdict(refused_for(Reason.UNTRUSTED, tls(Reason.UNTRUSTED)))
+
+
+def failed_handshake(reason: Reason, *transcript: Said) -> Outcome:
+    """Give a session that never came to TLS."""
+    seen = outcome()
+    tried = PhaseRecord(Phase.TLS, 0.5, completed=False)
+    return outcome(
+        phases=(*seen.phases[:2], tried),
+        failure=Failure(Phase.TLS, reason),
+        close=Close.ABORTED,
+        quit_sent=False,
+        quit_code=None,
+        offer=None,
+        banner_first_byte=None,
+        starttls_offered=None,
+        transcript=transcript,
+    )
+
+
+def network(text: str, phase: Phase = Phase.TLS) -> Said:
+    """Give something that the network did."""
+    return Said(0.25, phase, Speaker.NETWORK, text)
+
+
+@pytest.mark.parametrize(
+    ("seen", "proof"),
+    [
+        (
+            failed_handshake(
+                Reason.HANDSHAKE,
+                network("the TLS handshake failed: tlsv1 alert protocol version"),
+            ),
+            ': "tlsv1 alert protocol version". ',
+        ),
+        (
+            failed_handshake(Reason.HANDSHAKE, network("the TLS handshake failed")),
+            "the handshake failed. ",
+        ),
+        (
+            failed_handshake(
+                Reason.HANDSHAKE,
+                Said(0.1, Phase.TLS, Speaker.SERVER, "the TLS handshake failed: x"),
+            ),
+            "the handshake failed. ",
+        ),
+        (
+            failed_handshake(Reason.PLAINTEXT, said("220 mx ESMTP", Phase.TLS)),
+            'in the clear: "220 mx ESMTP". ',
+        ),
+        (failed_handshake(Reason.PLAINTEXT), "in the clear. "),
+        (
+            failed(
+                Reason.PROTOCOL_ERROR,
+                220,
+                network(
+                    "octets that cannot be an SMTP reply: bad record mac",
+                    Phase.GREETING,
+                ),
+            ),
+            'is not SMTP: "bad record mac". ',
+        ),
+    ],
+)
+def test_proof_of_a_handshake(seen: Outcome, proof: str) -> None:
+    """What TLS itself had to say is quoted, and only from the network's lines."""
+    before, _, _ = verdict(seen).partition("Usually: ")
+
+    assert before.endswith(proof)
+
+
+@pytest.mark.parametrize("first", [r"\x15\x03\x01\x00\x02\x02F", r"\x16\x03\x03\x00z"])
+def test_a_tls_server_on_a_plain_port(first: str) -> None:
+    """Octets of TLS in place of a greeting are told as such, and what to do."""
+    told = verdict(failed(Reason.PROTOCOL_ERROR, 220, said(first)))
+
+    assert told.startswith(
+        "greeting_protocol_error: what came instead of a greeting is not SMTP, but a "
+        f'TLS record: "{first}". Usually: this is a TLS server on a port '
+    )
+    assert "`submissions`" in told
+    assert "`implicit`" in told
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        failed(Reason.PROTOCOL_ERROR, 220, said(r"\x15\x04")),
+        failed(Reason.PROTOCOL_ERROR, 220, said(r"a\x15\x03")),
+        failed(Reason.PROTOCOL_ERROR, 220, said("220-a"), said(r"\x15\x03")),
+        failed(
+            Reason.PROTOCOL_ERROR, 250, said(r"\x15\x03", Phase.EHLO), phase=Phase.EHLO
+        ),
+        encrypted(
+            failure=Failure(Phase.GREETING, Reason.PROTOCOL_ERROR),
+            transcript=(said(r"\x15\x03"),),
+        ),
+    ],
+    ids=["another octet", "later", "behind a reply", "of EHLO", "inside TLS"],
+)
+def test_not_every_odd_octet_is_tls(seen: Outcome) -> None:
+    """Only the first octets in the clear, and those of a record, are taken for TLS."""
+    assert "TLS record" not in verdict(seen)
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (encrypted(), ""),
+        (encrypted(tls(Reason.UNTRUSTED, verified=None)), ""),
+        (
+            encrypted(
+                tls(Reason.NAME_MISMATCH, Reason.CERT_EXPIRED, certificate=EXPIRED)
+            ),
+            " Reported of the certificate: expired 3 days ago, name mismatch.",
+        ),
+        (
+            encrypted(
+                tls(Reason.CERT_EXPIRED, Reason.CERT_NOT_YET_VALID),
+                dane=DaneFacts(secure=True, usable=1, unusable=0, verified=True),
+                sts=StsFacts(StsMode.TESTING, AT, verified=True),
+            ),
+            " Reported of the certificate: one of the chain expired, "
+            "one of the chain not valid yet.",
+        ),
+        (
+            encrypted(
+                tls(Reason.CERT_NOT_YET_VALID, certificate=EARLY),
+                dane=DaneFacts(secure=True, usable=1, unusable=0, verified=False),
+                sts=StsFacts(StsMode.TESTING, AT, verified=False),
+            ),
+            " Reported of the certificate: valid in 5 hours. Reported of the TLSA "
+            "records: none matches the certificate. Reported of the MTA-STS policy: it "
+            "is not satisfied.",
+        ),
+        (
+            encrypted(
+                tls(Reason.CERT_EXPIRED, chain_not_after=AT - 30 * DAY),
+                dane=DaneFacts(secure=False, usable=0, unusable=0, verified=False),
+                sts=StsFacts(None, None, verified=False),
+            ),
+            " Reported of the certificate: another of the chain expired 30 days "
+            "ago. Reported of the TLSA records: the lookup failed. Reported of the "
+            "MTA-STS policy: it cannot be had.",
+        ),
+        (
+            encrypted(
+                tls(Reason.UNTRUSTED, Reason.CERT_WEAK, Reason.CERT_INVALID),
+                dane=DaneFacts(secure=True, usable=0, unusable=2),
+                sts=StsFacts(StsMode.NONE, None),
+            ),
+            " Reported of the certificate: not trusted, weak key or digest, faulty "
+            "chain.",
+        ),
+    ],
+)
+def test_what_a_success_reports(seen: Outcome, told: str) -> None:
+    """What was to be reported and is wrong stands behind the success."""
+    plain = f"{GREETED}said goodbye with 221 and closed cleanly, in 500.0 ms."
+
+    assert verdict(seen) == plain + told
+
+
+# --- a certificate in one line
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        (
+            TLS,
+            '"mx1.example.com, mail.example.com", issued by "CN=Example R1,O=Example '
+            'Trust,C=DE", EC-P-256, 62 days left',
+        ),
+        (
+            tls(
+                *(Reason.CERT_EXPIRED, Reason.UNTRUSTED, Reason.NAME_MISMATCH),
+                certificate=SELF_SIGNED._replace(
+                    not_after=AT - 3 * DAY, names=("old.example.com",), key="RSA-1024"
+                ),
+            ),
+            '"old.example.com", issued by itself, "CN=mx1.example.com", RSA-1024, '
+            "expired 3 days ago, not trusted, name mismatch",
+        ),
+        (
+            tls(Reason.CERT_EXPIRED, chain_not_after=AT - 3600),
+            '"mx1.example.com, mail.example.com", issued by "CN=Example R1,O=Example '
+            'Trust,C=DE", EC-P-256, 62 days left, another of the chain expired '
+            "60 minutes ago",
+        ),
+        (tls(Reason.CERT_INVALID, certificate=None), "unreadable, faulty chain"),
+        (
+            tls(
+                *(Reason.CERT_EXPIRED, Reason.CERT_NOT_YET_VALID),
+                certificate=EARLY._replace(not_after=AT - 3 * DAY, names=()),
+            ),
+            'no names but a subject, "CN=mx1.example.com", issued by "CN=Example R1,'
+            'O=Example Trust,C=DE", EC-P-256, expired 3 days ago, valid in 5 hours',
+        ),
+    ],
+)
+def test_a_certificate_in_one_line(facts: TlsFacts, line: str) -> None:
+    """For whom, by whom, which key, how long, and what is wrong with it."""
+    assert described(facts, AT) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left"),
+    [
+        (0, "a minute left"),
+        (119, "a minute left"),
+        (120, "2 minutes left"),
+        (7199, "119 minutes left"),
+        (7200, "2 hours left"),
+        (2 * DAY - 1, "47 hours left"),
+        (2 * DAY, "2 days left"),
+        (90.9 * DAY, "90 days left"),
+        (-1, "expired a minute ago"),
+        (-2 * DAY, "expired 2 days ago"),
+    ],
+)
+def test_how_long_a_certificate_holds(seconds: float, left: str) -> None:
+    """Spans are rounded down, in the largest unit of which there are two."""
+    certificate = CERTIFICATE._replace(not_after=AT + seconds)
+
+    assert described(tls(certificate=certificate), AT).endswith(f", {left}")
+
+
+@given(CERTIFICATES, st.frozensets(st.sampled_from(CERTIFICATE_PROBLEMS)))
+def test_any_certificate_in_one_line(
+    certificate: Certificate, problems: frozenset[Reason]
+) -> None:
+    """Whatever its maker wrote into it, the line is bounded and is one line."""
+    line = described(TLS._replace(certificate=certificate, problems=problems), AT)
+
+    assert line.isprintable()
+    assert len(line) < 2 * MAX_QUOTED + 300
+    assert line.count('"') == 4
 
 
 # --- any outcome

@@ -9,7 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from docs.generate import VOCABULARY, vocabulary
 from exporter.config import parse
-from exporter.metrics.families import MODULE_LATENCY, target_families
+from exporter.metrics.families import (
+    CERTIFICATES_DISTINCT,
+    MODULE_LATENCY,
+    target_families,
+)
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.text import Kind
 
@@ -42,6 +46,12 @@ def code_blocks(page: Path, language: str) -> list[str]:
 
 # --- metrics
 
+TARGET_LABELS = ("target", "host", "port", "module")
+# Those of both kinds of groups; a group has one of the first two.
+GROUP_LABELS = ("mx_domain", "host", "port", "module")
+# What an example is asked for: the values of these are not plain from their names.
+EXEMPLIFIED = ("smtp_tls_", "smtp_dane_", "smtp_mta_sts_", "smtp_mx_")
+
 
 class Row(NamedTuple):
     """What a table tells of one family."""
@@ -53,7 +63,7 @@ class Row(NamedTuple):
 def rows() -> list[tuple[str, Row]]:
     """Read the tables of families."""
     found = re.findall(
-        r"^\| `([a-z_]+)` \| ([a-z]+) \| ([`a-z_ ]*) ?\| [^|]+ \|$",
+        r"^\| `([a-z_]+)` \| ([a-z]+) \| ([`a-z0-9_ ]*) ?\| [^|]+ \|$",
         read(METRICS),
         re.MULTILINE,
     )
@@ -68,6 +78,7 @@ def families() -> dict[str, Row]:
         family.name: Row(family.kind, family.labels)
         for family in target_families(histograms=False)
     }
+    known[CERTIFICATES_DISTINCT] = Row(Kind.GAUGE, GROUP_LABELS)
     known[MODULE_LATENCY] = Row(Kind.HISTOGRAM, ("module", "phase"))
     own = OwnMetrics("0", kernel_timestamps=True)
     own.count_targets([])
@@ -96,6 +107,29 @@ def test_no_row_is_overlooked() -> None:
     )
 
     assert begun == [name for name, _ in rows()]
+
+
+def test_examples_are_ours() -> None:
+    """Each line shown is of a family that there is, with its labels in their order."""
+    known = families()
+    shown = []
+    for block in code_blocks(METRICS, ""):
+        for family in parse_text(block):
+            shown.append(family.name)
+            for sample in family.samples:
+                assert told_labels(sample.labels, known[sample.name]) == [
+                    *sample.labels
+                ]
+
+    assert sorted({*shown}) == sorted(n for n in known if n.startswith(EXEMPLIFIED))
+
+
+def told_labels(given: dict[str, str], row: Row) -> list[str]:
+    """Put the labels of a sample in the order in which its lines have them."""
+    if "target" not in given:
+        return [label for label in row.labels if label in given]
+    found = (label for label in ("address", "mx_domain") if label in given)
+    return [*TARGET_LABELS, *found, *row.labels]
 
 
 @every_page

@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -24,18 +25,25 @@ from prometheus_client.registry import Collector
 
 from exporter.exposition import Accepted, Exposition, Page
 from exporter.exposition.negotiation import OPENMETRICS, TEXT
-from exporter.ledger import Ledger
-from exporter.metrics.families import MODULE_LATENCY, target_families
+from exporter.ledger import Account, Ledger
+from exporter.metrics.families import (
+    CERTIFICATES_DISTINCT,
+    MODULE_LATENCY,
+    target_families,
+)
 from exporter.metrics.own import OwnMetrics
-from exporter.outcome import Outcome
-from exporter.targets import Module, Target
-from exporter.vocabulary import Phase
+from exporter.outcome import DaneFacts, Outcome, StsFacts
+from exporter.targets import Exchanger, Module, Target
+from exporter.vocabulary import Phase, StsMode
 from tests.unit.outcomes import (
+    encrypted,
+    exchanger,
     greeting_timeout,
     outcome,
     outcomes,
     target,
     unsolicited_221,
+    with_key,
 )
 
 PLAIN = Accepted(openmetrics=False, gzip=False)
@@ -64,7 +72,7 @@ class World(NamedTuple):
     def open(self, *targets: Target) -> None:
         """Take these targets in place of all earlier ones."""
         self.ledger.open(targets)
-        self.exposition.reset()
+        asyncio.run(self.exposition.follow())
 
 
 def world(*targets: Target, phases: Iterable[Phase] = ()) -> World:
@@ -188,6 +196,11 @@ TARGETS = st.lists(
         labels=st.dictionaries(
             st.sampled_from(["site", "_x", "A9", "zz_top"]), VALUES, max_size=3
         ).map(lambda labels: tuple(labels.items())),
+        exchanger=st.none()
+        | st.builds(
+            Exchanger, domain=VALUES, preference=st.none() | st.integers(0, 65535)
+        ),
+        address=st.none() | VALUES,
     ),
     unique_by=lambda one: one.name,
     max_size=4,
@@ -224,8 +237,11 @@ def test_any_page(
 
 def labels_of(to: Target) -> Labels:
     """Give the labels that each series of a target has."""
+    found = {} if to.address is None else {"address": to.address}
+    found |= {"mx_domain": to.exchanger.domain} if to.exchanger else {}
     return frozenset(
         {
+            **found,
             "target": to.name,
             "host": to.host,
             "port": str(to.port),
@@ -352,18 +368,226 @@ def test_a_changed_target_has_its_new_labels() -> None:
     assert values(found, "smtp_probes_total") == {labels_of(target("a", port=26)): 1}
 
 
+async def test_following_keeps_what_is_known() -> None:
+    """A reload without changes renders nothing anew."""
+    targets = (target("a"), target("b"))
+    made = Rendered(*targets)
+    await made.exposition.follow()
+    assert made.rendered == ["a", "b"]
+
+    made.ledger.open(targets)
+    await made.exposition.follow()
+    assert made.rendered == ["a", "b"]
+
+
+async def test_following_renders_what_is_new() -> None:
+    """Only targets that came or changed are rendered."""
+    a, b = exchanger("a"), target("b")
+    made = Rendered(a, b)
+    await made.exposition.follow()
+    made.rendered.clear()
+    changed = exchanger("a", exchanger=Exchanger(domain="example.com", preference=20))
+
+    made.ledger.open([changed, b, target("c")])
+    await made.exposition.follow()
+
+    assert made.rendered == [changed.name, "c"]
+    body = (await made.exposition.page(PLAIN, ["smtp_mx_info"])).body.decode()
+    assert 'mx_preference="20"' in body
+    assert 'mx_preference="10"' not in body
+
+
+async def test_following_lets_probes_go_on() -> None:
+    """Many targets are rendered slice by slice; a probe that ends meanwhile counts."""
+    targets = [target(str(number)) for number in range(450)]
+    made = Rendered(*targets)
+    following = asyncio.create_task(made.exposition.follow())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert 0 < len(made.rendered) < len(targets)
+
+    account = made.ledger.record(targets[-1], outcome())
+    assert account
+    made.exposition.update(account)
+    await following
+
+    assert len(made.rendered) == len(targets)
+    found = families(
+        (await made.exposition.page(PLAIN)).body.decode(), openmetrics=False
+    )
+    assert sum(values(found, "smtp_probes_total").values()) == 1
+    assert len(values(found, "smtp_probes_total")) == len(targets)
+
+
+async def test_following_forgets_at_once() -> None:
+    """Who is removed while new targets are rendered is not brought back."""
+    made = Rendered(*(target(str(number)) for number in range(450)))
+    following = asyncio.create_task(made.exposition.follow())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    made.ledger.open([])
+    await made.exposition.follow()
+    await following
+
+    body = (await made.exposition.page(PLAIN)).body
+    assert b"smtp_probes_total" not in body
+
+
+class Rendered:
+    """A world of which it is known whose lines were rendered, in order."""
+
+    def __init__(self, *targets: Target) -> None:
+        """Open accounts, and show none yet."""
+        self.rendered: list[str] = []
+        self.ledger = Ledger()
+        self.ledger.open(targets)
+        self.exposition = Watched(self.ledger, self.rendered)
+
+
+class Watched(Exposition):
+    """Notes whose lines it renders."""
+
+    def __init__(self, ledger: Ledger, rendered: list[str]) -> None:
+        """Show this ledger and nothing of the exporter's own."""
+        super().__init__(ledger, CollectorRegistry())
+        self._rendered = rendered
+
+    def update(self, account: Account) -> None:
+        """Render, and note it."""
+        self._rendered.append(account.target.name)
+        super().update(account)
+
+
+# --- another shape
+
+
+def test_certificate_info_is_switched_off() -> None:
+    """Without it nothing that a certificate's maker wrote is on the page."""
+    ledger = Ledger()
+    exposition = Exposition(ledger, CollectorRegistry(), certificate_info=False)
+    made = World(ledger, OwnMetrics("0", kernel_timestamps=True), exposition)
+    made.open(target())
+    made.see(target(), encrypted())
+
+    body = joined(exposition)
+    check(body, openmetrics=False)
+    assert "smtp_tls_certificate_info" not in body
+    assert "smtp_tls_certificate_not_after_timestamp_seconds" in body
+
+
+def test_another_shape() -> None:
+    """Switched by a reload, families change for whom nothing else has changed."""
+    made = world(target())
+    made.see(target(), encrypted())
+    assert "smtp_tls_certificate_info" in joined(made.exposition)
+
+    made.exposition.reshape(certificate_info=False)
+    made.open(target())
+    assert "smtp_tls_certificate_info" not in joined(made.exposition)
+
+    made.ledger.rebucket((0.1, 1.0), [Phase.GREETING])
+    made.exposition.reshape(certificate_info=True)
+    made.open(target())
+    body = joined(made.exposition)
+    check(body, openmetrics=False)
+    found = families(body, openmetrics=False)
+    assert "smtp_tls_certificate_info" in found
+    assert found["smtp_phase_latency_seconds"].type == "histogram"
+
+
+async def test_other_buckets_are_another_shape() -> None:
+    """A page has no bucket of old once it follows a reload that changed them."""
+    ledger = Ledger((0.1, 1.0), [Phase.GREETING])
+    ledger.open([target()])
+    ledger.record(target(), outcome())
+    exposition = Exposition(ledger, CollectorRegistry())
+    await exposition.follow()
+    name = "smtp_phase_latency_seconds"
+    assert b'le="0.1"' in (await exposition.page(PLAIN, [name])).body
+
+    ledger.rebucket((0.5,), [Phase.GREETING])
+    exposition.reshape(certificate_info=True)
+    ledger.open([target()])
+    await exposition.follow()
+    assert b'le="0.1"' not in (await exposition.page(PLAIN, [name])).body
+
+
+async def test_the_same_shape() -> None:
+    """A reload that changes no family renders nobody anew."""
+    made = Rendered(target())
+    await made.exposition.follow()
+    made.exposition.reshape(certificate_info=True)
+    await made.exposition.follow()
+
+    assert len(made.rendered) == 1
+
+
+# --- keys of a group
+
+
+@FORMATS
+def test_keys_of_groups(accepted: Accepted) -> None:
+    """Each group has one line, with its own labels and no target's."""
+    at_1, at_2 = (exchanger("mx1", address=f"192.0.2.{n}", port=26) for n in (1, 2))
+    at_2 = replace(at_2, name="other")
+    mx2 = exchanger('m"x2', "ex\\ample", port=26)
+    made = world(at_1, at_2, mx2, target("plain"))
+    for to, key in ((at_1, "a"), (at_2, "b"), (mx2, "c"), (target("plain"), "d")):
+        made.see(to, with_key(key))
+
+    body = joined(made.exposition, accepted)
+    check(body, openmetrics=accepted.openmetrics)
+    found = families(body, openmetrics=accepted.openmetrics)
+    rest = {("port", "26"), ("module", "mx")}
+    assert found[CERTIFICATES_DISTINCT].type == "gauge"
+    assert values(found, CERTIFICATES_DISTINCT) == {
+        frozenset({("mx_domain", "example.com"), *rest}): 2,
+        frozenset({("host", "mx1"), *rest}): 2,
+        frozenset({("mx_domain", "ex\\ample"), *rest}): 1,
+    }
+
+
+def test_keys_of_groups_follow_the_probes() -> None:
+    """The number is that of the last probes; without any key there is no series."""
+    a, b = exchanger("a"), exchanger("b")
+    made = world(a, b)
+    assert CERTIFICATES_DISTINCT not in joined(made.exposition)
+
+    made.see(a, with_key("1"))
+    made.see(b, with_key("2"))
+    line = f'{CERTIFICATES_DISTINCT}{{mx_domain="example.com",port="25",module="mx"}}'
+    assert f"\n{line} 2\n" in joined(made.exposition)
+
+    made.see(b, with_key("1"))
+    assert f"\n{line} 1\n" in joined(made.exposition)
+    made.open(b)
+    assert f"\n{line} 1\n" in joined(made.exposition)
+    made.open(target())
+    assert CERTIFICATES_DISTINCT not in joined(made.exposition)
+
+
 # --- a part of the page
 
 EVERY_NAME = sorted(
     {name for family in target_families(histograms=False) for name in family.names}
     | {MODULE_LATENCY + suffix for suffix in ("", "_bucket", "_sum", "_count")}
+    | {CERTIFICATES_DISTINCT}
 )
 
 
 def rich() -> World:
     """Make a world in which every family has a sample."""
-    made = world(target("a"), target("b"))
-    made.see(target("a"), outcome())
+    a = exchanger("a")
+    made = world(a, target("b"))
+    made.see(
+        a,
+        encrypted(
+            starttls_offered=False,
+            dane=DaneFacts(secure=True, usable=1, unusable=0, verified=True),
+            sts=StsFacts(StsMode.ENFORCE, 1.7e9, verified=True),
+        ),
+    )
     made.see(target("b"), unsolicited_221())
     return made
 
@@ -491,6 +715,7 @@ def test_buckets_of_a_module(accepted: Accepted) -> None:
         frozenset({("module", "mx"), ("phase", phase), ("le", le)}): count
         for phase, counts in {
             "dns": (1, 1, 1),
+            "tls": (1, 1, 1),
             "connect": (2, 2, 2),
             "greeting": (0, 2, 2),
             "ehlo": (2, 2, 2),
@@ -531,7 +756,8 @@ def counting() -> tuple[Exposition, Joins]:
     ledger.open([target("a"), target("b")])
     ledger.record(target("a"), outcome())
     exposition = Exposition(ledger, registry)
-    exposition.reset()
+    for account in ledger.accounts.values():
+        exposition.update(account)
     return exposition, joins
 
 
@@ -614,7 +840,7 @@ async def test_a_page_is_of_one_moment() -> None:
     ledger = Ledger()
     ledger.open([target()])
     exposition = Exposition(ledger, CollectorRegistry())
-    exposition.reset()
+    await exposition.follow()
     page = asyncio.create_task(exposition.page(PLAIN))
     await asyncio.sleep(0)
     await asyncio.sleep(0)

@@ -8,19 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.ledger import Account, Latency, Ledger
+from exporter.ledger import Account, Group, Latency, Ledger, groups_of
 from exporter.outcome import Outcome, PhaseRecord
-from exporter.targets import Module, Target
+from exporter.targets import Exchanger, Module, Target
 from exporter.vocabulary import Close, Phase, Reason, ReplyClass, Unsolicited
 from tests.unit.outcomes import (
     MX,
     SUCCESSES,
+    encrypted,
+    exchanger,
     greeting_timeout,
     outcome,
     outcomes,
     refused,
     target,
     unsolicited_221,
+    with_key,
 )
 
 
@@ -203,8 +206,10 @@ def test_a_target_of_the_same_labels_keeps_its_counters(
         {"port": 26},
         {"module": Module(name="banner")},
         {"labels": (("site", "fra"),)},
+        {"address": "192.0.2.1"},
+        {"exchanger": Exchanger(domain="example.com", preference=10)},
     ],
-    ids=["host", "port", "module", "labels"],
+    ids=["host", "port", "module", "labels", "address", "mail domain"],
 )
 def test_a_target_of_other_labels_starts_anew(changes: dict[str, Any]) -> None:
     """With other labels the same name is another set of series, from zero."""
@@ -339,3 +344,193 @@ def test_targets_have_buckets_for_the_phases_asked_for() -> None:
     assert account.latency[Phase.GREETING].counts == [0, 1, 0]
     assert account.latency[Phase.CONNECT].bounds == ()
     assert ledger.modules[MX.name, Phase.CONNECT].bounds == (0.1, 1.0)
+
+
+def test_other_bounds() -> None:
+    """With other buckets every latency in buckets starts anew, and counters go on."""
+    ledger = Ledger((0.1, 1.0), [Phase.GREETING])
+    ledger.open([target()])
+    account = recorded(ledger, target(), outcome())
+
+    ledger.rebucket((0.5,), [Phase.GREETING])
+    assert ledger.modules == {}
+    assert Phase.GREETING not in account.latency
+    assert account.latency[Phase.CONNECT].count == 1
+
+    recorded(ledger, target(), outcome())
+    assert ledger.modules["mx", Phase.CONNECT].bounds == (0.5,)
+    assert account.latency[Phase.GREETING].bounds == (0.5,)
+    assert account.latency[Phase.CONNECT].count == 2
+    assert account.probes == 2
+
+
+def test_buckets_for_other_phases() -> None:
+    """Phases that get buckets or lose them start anew; modules and others go on."""
+    ledger = Ledger((0.1, 1.0), [Phase.GREETING])
+    ledger.open([target()])
+    account = recorded(ledger, target(), outcome())
+
+    ledger.rebucket((0.1, 1.0), [Phase.CONNECT])
+    assert {*account.latency} == {Phase.DNS, Phase.EHLO, Phase.QUIT, Phase.CLOSE}
+    assert ledger.modules["mx", Phase.GREETING].count == 1
+
+    recorded(ledger, target(), outcome())
+    assert account.latency[Phase.CONNECT].bounds == (0.1, 1.0)
+    assert account.latency[Phase.GREETING].bounds == ()
+
+
+def test_the_same_buckets() -> None:
+    """When nothing about them changes, nothing starts anew."""
+    ledger = Ledger((0.1, 1.0), [Phase.GREETING])
+    ledger.open([target()])
+    account = recorded(ledger, target(), outcome())
+    ledger.rebucket((0.1, 1.0), [Phase.GREETING])
+
+    assert account.latency[Phase.GREETING].count == 1
+    assert ledger.modules["mx", Phase.GREETING].count == 1
+
+
+# --- keys of a group
+
+OF_DOMAIN = (("mx_domain", "example.com"), ("port", "25"), ("module", "mx"))
+OF_HOST = (("host", "mx1.example.com"), ("port", "25"), ("module", "mx"))
+MX1, MX2 = exchanger("mx1.example.com"), exchanger("mx2.example.com")
+AT_1, AT_2 = (target(f"mx1@{n}", address=f"192.0.2.{n}") for n in (1, 2))
+AT_BOTH = exchanger(address="192.0.2.1")
+LOST = target("example.com", exchanger=Exchanger(domain="example.com"))
+
+
+def distinct(ledger: Ledger) -> dict[Group, int]:
+    """Give how many keys were seen last in each group."""
+    return {group: len(keys) for group, keys in ledger.leaf_keys.seen.items()}
+
+
+@pytest.mark.parametrize(
+    ("one", "groups"),
+    [
+        (target(), ()),
+        (LOST, ()),
+        (MX1, (OF_DOMAIN,)),
+        (AT_1, (OF_HOST,)),
+        (AT_BOTH, (OF_DOMAIN, OF_HOST)),
+    ],
+    ids=["plain", "lost domain", "exchanger", "address", "both"],
+)
+def test_groups(one: Target, groups: tuple[Group, ...]) -> None:
+    """Exchangers of a domain are a group, and so are the addresses of a host."""
+    assert groups_of(one) == groups
+
+
+def test_keys_of_a_group_are_counted_once() -> None:
+    """Targets that show the same key show one; others add theirs."""
+    ledger = ledger_of(MX1, MX2, AT_1, AT_2)
+    recorded(ledger, MX1, with_key("a"))
+    assert distinct(ledger) == {OF_DOMAIN: 1}
+
+    recorded(ledger, MX2, with_key("a"))
+    recorded(ledger, AT_1, with_key("a"))
+    recorded(ledger, AT_2, with_key("b"))
+    assert distinct(ledger) == {OF_DOMAIN: 1, OF_HOST: 2}
+
+
+def test_a_key_lasts_until_the_next_probe() -> None:
+    """A new key replaces the old one, and a probe that saw none takes it away."""
+    ledger = ledger_of(MX1, MX2)
+    recorded(ledger, MX1, with_key("a"))
+    recorded(ledger, MX2, with_key("b"))
+    assert distinct(ledger) == {OF_DOMAIN: 2}
+
+    recorded(ledger, MX1, with_key("b"))
+    assert distinct(ledger) == {OF_DOMAIN: 1}
+    recorded(ledger, MX1, refused())
+    assert distinct(ledger) == {OF_DOMAIN: 1}
+    recorded(ledger, MX2, outcome())
+    assert distinct(ledger) == {}
+
+
+def test_an_unreadable_certificate_is_no_key() -> None:
+    """A session inside TLS without a certificate that can be read adds none."""
+    ledger = ledger_of(MX1)
+    facts = encrypted().tls
+    assert facts
+    recorded(ledger, MX1, encrypted(facts._replace(certificate=None)))
+
+    assert distinct(ledger) == {}
+
+
+def test_a_target_without_a_group_has_no_key() -> None:
+    """What it shows is not compared with anything."""
+    ledger = ledger_of(target(), LOST)
+    recorded(ledger, target(), with_key("a"))
+    recorded(ledger, LOST, with_key("b"))
+
+    assert distinct(ledger) == {}
+
+
+def test_a_target_that_went_takes_its_key_along() -> None:
+    """Removed, or come back as another one, it is counted no more."""
+    ledger = ledger_of(MX1, MX2, AT_1)
+    for to, key in ((MX1, "a"), (MX2, "b"), (AT_1, "a")):
+        recorded(ledger, to, with_key(key))
+
+    ledger.open([MX2, AT_1])
+    assert distinct(ledger) == {OF_DOMAIN: 1, OF_HOST: 1}
+    ledger.open([MX2, dataclasses.replace(AT_1, labels=(("site", "fra"),))])
+    assert distinct(ledger) == {OF_DOMAIN: 1}
+    assert ledger.record(AT_1, with_key("c")) is None
+    assert distinct(ledger) == {OF_DOMAIN: 1}
+
+
+def test_a_mild_reload_keeps_keys() -> None:
+    """Another interval, or another preference, changes nothing about them."""
+    ledger = ledger_of(MX1, MX2)
+    recorded(ledger, MX1, with_key("a"))
+    recorded(ledger, MX2, with_key("b"))
+    second = Exchanger(domain="example.com", preference=20)
+    changed = dataclasses.replace(MX1, interval=5.0, exchanger=second)
+
+    ledger.open([changed, MX2])
+    assert distinct(ledger) == {OF_DOMAIN: 2}
+    recorded(ledger, changed, with_key("b"))
+    assert distinct(ledger) == {OF_DOMAIN: 1}
+
+
+def test_a_domain_found_again_is_another_target() -> None:
+    """Its own target ceases to stand for it, and starts anew with a preference."""
+    found = Exchanger(domain="example.com", preference=0)
+    ledger = ledger_of(LOST)
+    recorded(ledger, LOST, with_key("a"))
+    ledger.open([dataclasses.replace(LOST, exchanger=found)])
+
+    assert ledger.accounts["example.com"].probes == 0
+    assert distinct(ledger) == {}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([MX1, MX2, AT_1, AT_2, AT_BOTH, target()]),
+            st.sampled_from([*map(with_key, "abc"), refused()]) | st.just(None),
+        ),
+        max_size=20,
+    )
+)
+def test_keys_are_those_of_the_latest_outcomes(
+    happened: list[tuple[Target, Outcome | None]],
+) -> None:
+    """After any probes and removals, they are what a count from scratch gives."""
+    ledger = ledger_of(MX1, MX2, AT_1, AT_2, AT_BOTH, target())
+    for to, seen in happened:
+        if seen:
+            ledger.record(to, seen)
+        else:
+            rest = [a.target for a in ledger.accounts.values()]
+            ledger.open([one for one in rest if one != to])
+
+    keys: dict[Group, set[str]] = {}
+    for account in ledger.accounts.values():
+        latest = account.latest
+        if latest and latest.tls and latest.tls.certificate:
+            for group in groups_of(account.target):
+                keys.setdefault(group, set()).add(latest.tls.certificate.key_sha256)
+    assert {group: {*seen} for group, seen in ledger.leaf_keys.seen.items()} == keys

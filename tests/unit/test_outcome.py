@@ -7,12 +7,14 @@ import pytest
 
 from exporter.outcome import (
     Contradiction,
+    DaneFacts,
     Failure,
     Offer,
     Outcome,
     PhaseRecord,
     Said,
     Speaker,
+    StsFacts,
     TcpFacts,
 )
 from exporter.vocabulary import (
@@ -22,14 +24,17 @@ from exporter.vocabulary import (
     Quirk,
     Reason,
     ReplyClass,
+    StsMode,
     Unsolicited,
 )
+from tests.unit.outcomes import TLS
 
 CONNECT = PhaseRecord(Phase.CONNECT, 0.01, True)
 GREETING = PhaseRecord(Phase.GREETING, 0.2, True, 220)
 EHLO = PhaseRecord(Phase.EHLO, 0.03, True, 250)
 QUIT = PhaseRecord(Phase.QUIT, 0.04, True, 221, "2.0.0")
 CLOSE = PhaseRecord(Phase.CLOSE, 0.05, True)
+HANDSHAKE = PhaseRecord(Phase.TLS, 0.02, True)
 OFFER = Offer(("PIPELINING", "SIZE"), (), 1000)
 
 CLEAN: dict[str, Any] = {
@@ -237,6 +242,31 @@ BUSY_QUIT: dict[str, Any] = {
             "without an answer in phase dns",
             id="resolved without an answer",
         ),
+        pytest.param(
+            CLEAN,
+            {"tls": TLS},
+            "without a completed handshake",
+            id="TLS without its phase",
+        ),
+        pytest.param(
+            CLEAN,
+            {
+                "tls": TLS,
+                "phases": (
+                    CONNECT,
+                    HANDSHAKE._replace(completed=False),
+                    *CLEAN["phases"][1:],
+                ),
+            },
+            "without a completed handshake",
+            id="TLS without the end of its handshake",
+        ),
+        pytest.param(
+            CLEAN,
+            {"tls_close_notify": False},
+            "close_notify without TLS",
+            id="no close_notify, in the clear",
+        ),
     ],
 )
 def test_contradiction(
@@ -396,3 +426,21 @@ def test_everything_at_once() -> None:
     )
 
     assert str(outcome.failure) == "hold_unsolicited_221"
+
+
+@pytest.mark.parametrize("close_notify", [True, False, None])
+def test_everything_of_tls_at_once(close_notify: bool | None) -> None:
+    """A session inside TLS has its facts beside those of DANE and MTA-STS."""
+    phases = (CONNECT, HANDSHAKE, *CLEAN["phases"][1:])
+    outcome = Outcome(
+        **CLEAN
+        | {
+            "phases": phases,
+            "tls": TLS,
+            "tls_close_notify": close_notify,
+            "dane": DaneFacts(secure=True, usable=1, unusable=0, verified=True),
+            "sts": StsFacts(StsMode.ENFORCE, 1_700_604_800.0, verified=True),
+        }
+    )
+
+    assert outcome.success

@@ -9,12 +9,12 @@ from prometheus_client.openmetrics.exposition import (
 )
 
 from exporter.metrics.own import OwnMetrics
-from exporter.vocabulary import Skip
+from exporter.vocabulary import Skip, TargetSource
 from tests.unit.outcomes import target
 
-# The contract, as far as it is built: type and labels.
+# The contract: type and labels.
 CONTRACT: dict[str, tuple[str, frozenset[str]]] = {
-    "build_info": ("gauge", frozenset({"version", "pythonversion"})),
+    "build_info": ("gauge", frozenset({"version", "revision", "pythonversion"})),
     "config_last_reload_successful": ("gauge", frozenset()),
     "config_last_reload_success_timestamp_seconds": ("gauge", frozenset()),
     "targets": ("gauge", frozenset({"source"})),
@@ -22,6 +22,7 @@ CONTRACT: dict[str, tuple[str, frozenset[str]]] = {
     "probes_waiting": ("gauge", frozenset()),
     "probes_skipped": ("counter", frozenset({"cause"})),
     "schedule_lag_seconds": ("histogram", frozenset()),
+    "discovery_failures": ("counter", frozenset({"source"})),
     "kernel_timestamps": ("gauge", frozenset()),
     "shard_ordinal": ("gauge", frozenset()),
     "shards": ("gauge", frozenset()),
@@ -119,6 +120,32 @@ def test_reload(own: OwnMetrics) -> None:
     assert value(own, "config_last_reload_success_timestamp_seconds") == 1_700_000_000.5
 
 
+def test_a_reload_that_failed(own: OwnMetrics) -> None:
+    """It is told until the next one succeeds, and the time stays that of a success."""
+    own.loaded(1_700_000_000.5)
+    own.reload_failed()
+    assert value(own, "config_last_reload_successful") == 0
+    assert value(own, "config_last_reload_success_timestamp_seconds") == 1_700_000_000.5
+
+    own.loaded(1_700_000_060.5)
+    assert value(own, "config_last_reload_successful") == 1
+
+
+def test_discovery_failures(own: OwnMetrics) -> None:
+    """Each source that can fail is there from 0, and counted by itself."""
+    assert value(own, "discovery_failures_total", source="config") is None
+    for source in ("mx", "file", "http"):
+        assert value(own, "discovery_failures_total", source=source) == 0
+
+    own.discovery_failed(TargetSource.HTTP)
+    own.discovery_failed(TargetSource.HTTP)
+    own.discovery_failed(TargetSource.MX)
+
+    counts = {"mx": 1, "file": 0, "http": 2}
+    for source, count in counts.items():
+        assert value(own, "discovery_failures_total", source=source) == count
+
+
 def test_targets_by_source(own: OwnMetrics) -> None:
     """Targets are counted by where they come from, down to zero."""
     own.count_targets([target("a"), target("b")])
@@ -143,7 +170,10 @@ def test_build_info(own: OwnMetrics) -> None:
     """The build names the exporter's version and that of Python."""
     labels = {"version": "1.2.3", "pythonversion": platform.python_version()}
 
-    assert value(own, "build_info", **labels) == 1
+    assert value(own, "build_info", revision="", **labels) == 1
+
+    built = OwnMetrics("1.2.3", kernel_timestamps=True, revision="8b217b7")
+    assert value(built, "build_info", revision="8b217b7", **labels) == 1
 
 
 @pytest.mark.parametrize("kernel", [True, False])
@@ -157,6 +187,13 @@ def test_kernel_timestamps(kernel: bool) -> None:
 def test_one_shard(own: OwnMetrics) -> None:
     """A process that is not sharded is the first of one."""
     assert (value(own, "shard_ordinal"), value(own, "shards")) == (0, 1)
+
+
+def test_one_shard_of_several(own: OwnMetrics) -> None:
+    """It says which one, from 0, and of how many."""
+    own.shard(2, 5)
+
+    assert (value(own, "shard_ordinal"), value(own, "shards")) == (2, 5)
 
 
 def test_no_created_series(own: OwnMetrics) -> None:

@@ -12,8 +12,8 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.metrics.text import Kind, escape, header, labels, number, target_labels
-from exporter.targets import Module
-from tests.unit.outcomes import target
+from exporter.targets import Exchanger, Module
+from tests.unit.outcomes import exchanger, target
 
 VALUES = st.text() | st.text('\\"\n\r\t ,={}#nü\u2028\x00', max_size=12)
 
@@ -85,6 +85,24 @@ def test_labels_of_a_target() -> None:
     assert target_labels(one) == (
         r'target="edge-7",host="::1",port="587",module="m",site="fra",role="a \"b\""'
     )
+
+
+def test_labels_of_what_was_found() -> None:
+    """Address and mail domain stand before the owner's own, where there are any."""
+    own = (("site", "fra"),)
+    plain = target_labels(target("a"))
+    address = target("a", address="2001:db8::1", labels=own)
+    domain = exchanger("mx1", "b.example", labels=own)
+    both = exchanger("mx1", "b.example", address="192.0.2.1", labels=own)
+    lost = target("b.example", exchanger=Exchanger(domain="b.example"))
+
+    assert target_labels(address) == f'{plain},address="2001:db8::1",site="fra"'
+    found = 'target="b.example/mx1:25",host="mx1",port="25",module="mx"'
+    assert target_labels(domain) == f'{found},mx_domain="b.example",site="fra"'
+    assert target_labels(both) == (
+        f'{found},address="192.0.2.1",mx_domain="b.example",site="fra"'
+    )
+    assert target_labels(lost).endswith('module="mx",mx_domain="b.example"')
 
 
 # --- numbers

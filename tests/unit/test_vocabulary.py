@@ -192,6 +192,7 @@ ALLOWED = {
     ("app.py", "close"): "a key of a log line, not one of its values",
     ("metrics/families.py", "close"): "the name of a label, not one of its values",
     ("cli/probe.py", "close"): "a key of the JSON output, not one of its values",
+    ("cli/probe.py", "tls"): "a key of the JSON output, not one of its values",
 }
 
 WORDS = {str(word) for words in (Phase, Reason, Close, Quirk) for word in words}
