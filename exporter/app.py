@@ -1,26 +1,40 @@
 """The only file that knows every other; it reads like a day: build, run, stop."""
 
 import asyncio
+import gc
+import os
 import signal
+import sys
 import time
 from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import structlog
 
 from exporter import __version__
-from exporter.config import Config
+from exporter.config import Config, ConfigError, discovered_target, load
 from exporter.demo.servers import demo_servers
 from exporter.diagnosis import verdict
+from exporter.discovery.catalog import Chosen, choose
+from exporter.discovery.supply import Supply, Wanted
 from exporter.exposition import Exposition, Page, negotiate
 from exporter.ledger import Account, Ledger
 from exporter.metrics.own import OwnMetrics
 from exporter.outcome import Outcome
 from exporter.probe.clock import stamping
+from exporter.probe.policies import Policies
 from exporter.probe.resolve import Resolver
-from exporter.probe.run import probe
+from exporter.probe.run import World, probe
+from exporter.probe.trust import Trust
 from exporter.schedule import Schedule
+from exporter.schedule.shard import ALONE, Shard
 from exporter.targets import Target
+from exporter.vocabulary import IpFamily, Reason, TargetSource
 from exporter.web.listen import ListenAddress, Listeners
 from exporter.web.routes import Sources, application
 
@@ -28,16 +42,50 @@ _log = structlog.get_logger(__name__)
 
 # Running probes may end by themselves this long; a container gets 10 s to stop in.
 DRAIN_SECONDS = 3.0
+# How often `--config.auto-reload` looks; a file of a megabyte is read in 2 ms.
+AUTO_RELOAD_SECONDS = 10.0
+# While a thread computes (targets are made, a page is joined), the loop waits this long
+# behind each of its system calls; Python's own 5 ms make a second of that an outage.
+SWITCH_SECONDS = 0.0002
+# Set where it is built: the revision of the source.
+REVISION = "MAILSERVER_EXPORTER_REVISION"
+NO_SOURCE = "there is no configuration file to reload"
+# A name that two sources give is told of, and not ten thousand of them.
+MOST_DOUBLES_TOLD = 10
+
+
+class ConfigSource(NamedTuple):
+    """Where a configuration is read again."""
+
+    path: Path
+    auto_reload: bool = False  # whenever the content has changed
 
 
 class Exporter:
     """Everything that is needed between a configuration and its metrics."""
 
-    def __init__(self, config: Config, *, kernel_timestamps: bool) -> None:
-        """Build it on the running loop; nothing is probed before `start`."""
-        self._resolver = Resolver(config.dns_servers)
+    def __init__(
+        self,
+        config: Config,
+        source: ConfigSource | None = None,
+        shard: Shard = ALONE,
+        *,
+        kernel_timestamps: bool,
+    ) -> None:
+        """Build it on the running loop; nothing is probed before `start`.
+
+        Without a `source` there is nothing to reload.
+        """
+        self._source = source
+        self._shard = shard
+        self._world = _world(config)
         self._ledger = Ledger(config.latency_buckets, config.target_bucket_phases)
-        self._own = OwnMetrics(__version__, kernel_timestamps=kernel_timestamps)
+        self._own = OwnMetrics(
+            __version__,
+            kernel_timestamps=kernel_timestamps,
+            revision=os.environ.get(REVISION, ""),
+        )
+        self._own.shard(shard.ordinal, shard.total)
         self._schedule = schedule = Schedule(
             self._probe,
             concurrency=config.concurrency,
@@ -49,30 +97,56 @@ class Exporter:
         self._own.watch(
             in_flight=lambda: schedule.in_flight, waiting=lambda: schedule.waiting
         )
-        self._exposition = Exposition(self._ledger, self._own.registry)
+        self._exposition = Exposition(
+            self._ledger, self._own.registry, certificate_info=config.certificate_info
+        )
         self._config = config
+        self._supply = Supply(
+            self._world.resolver,
+            _wanted(config),
+            on_change=self._take,
+            on_trouble=self._trouble,
+        )
+        self._wanted: Chosen | None = None  # the latest set that was told
+        self._changed = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
-    def start(self) -> None:
-        """Put every target of the configuration on the schedule."""
-        targets = self._config.targets
-        self._ledger.open(targets)
-        self._exposition.reset()
-        self._own.count_targets(targets)
+    async def start(self) -> None:
+        """Put every target that is known by now on the schedule."""
         self._own.loaded(time.time())
-        self._schedule.replace(targets)
+        if not self._world.trust.has_system_trust():
+            _log.warning(
+                "this machine trusts nobody: certificates are untrusted but for "
+                "modules with `ca_file`; install ca-certificates"
+            )
+        await self._supply.start()
+        await self._put_on_schedule()
+        self._tasks.append(asyncio.create_task(self._follow()))
+        if self._source and self._source.auto_reload:
+            self._tasks.append(asyncio.create_task(self._look(self._source.path)))
 
     async def stop(self) -> None:
         """Start no more probes, and let the running ones end within a bound."""
         self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supply.stop()
         cancelled = await self._schedule.stop(DRAIN_SECONDS)
         if cancelled:
             _log.warning("probes cancelled while stopping", probes=cancelled)
-        await self._resolver.close()
+        await self._world.close()
 
     def ready(self) -> bool:
         """Whether every target has been scheduled, and the exporter is not stopping."""
         return self._schedule.started and not self._stopping
+
+    @property
+    def targets(self) -> int:
+        """Count the targets that are scheduled."""
+        return len(self._schedule.targets)
 
     async def metrics(
         self, accept: str, accept_encoding: str, names: Iterable[str]
@@ -80,47 +154,152 @@ class Exporter:
         """Give the exposition in what the client accepts."""
         return await self._exposition.page(negotiate(accept, accept_encoding), names)
 
+    async def reload(self) -> str:
+        """Read the configuration again and go on with it.
+
+        A bad one changes nothing; gives what is wrong with it, or an empty text.
+        """
+        if self._source is None:
+            _log.warning(NO_SOURCE)
+            return NO_SOURCE
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(load, self._source.path)
+            except ConfigError as error:
+                self._own.reload_failed()
+                _log.error(
+                    "reload failed, the old configuration stays", error=str(error)
+                )
+                return str(error)
+            await self._go_on_with(config)
+        return ""
+
+    async def _go_on_with(self, config: Config) -> None:
+        before, self._config = self._config, config
+        self._schedule.resize(concurrency=config.concurrency, per_host=config.per_host)
+        trust = await asyncio.to_thread(_loaded_trust)
+        self._world = replace(self._world, trust=trust)
+        if config.dns_servers != before.dns_servers:
+            self._world.resolver.ask(config.dns_servers)
+        self._ledger.rebucket(config.latency_buckets, config.target_bucket_phases)
+        self._exposition.reshape(certificate_info=config.certificate_info)
+        await self._supply.replace(_wanted(config))
+        await self._put_on_schedule()
+        self._own.loaded(time.time())
+        _log.info("configuration reloaded", targets=self.targets)
+
+    async def _look(self, path: Path) -> None:
+        """Reload when the content of the configuration is another."""
+        known = await asyncio.to_thread(_digest, path)
+        while True:
+            await asyncio.sleep(AUTO_RELOAD_SECONDS)
+            found = await asyncio.to_thread(_digest, path)
+            if found != known:
+                known = found
+                await self.reload()
+
+    def _take(self, chosen: Chosen) -> None:
+        if chosen.doubles:
+            shown = ", ".join(chosen.doubles[:MOST_DOUBLES_TOLD])
+            _log.warning(
+                "targets named more than once", count=len(chosen.doubles), names=shown
+            )
+        self._wanted = chosen
+        self._changed.set()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._changed.wait()
+            async with self._reloading:
+                await self._put_on_schedule()
+
+    async def _put_on_schedule(self) -> None:
+        """Probe the targets that were told last; counters of those that stay go on."""
+        self._changed.clear()
+        wanted = self._wanted.targets if self._wanted else ()
+        before = self._schedule.targets
+        targets = await asyncio.to_thread(choose, wanted, self._shard.owns, before)
+        for take in (
+            self._ledger.open,
+            self._schedule.replace,
+            self._own.count_targets,
+        ):
+            take(targets)
+            await asyncio.sleep(0)  # 50,000 take each of them 20 ms: probes go on
+        await self._exposition.follow()
+        _settle_memory()
+
+    def _trouble(
+        self, source: TargetSource, where: str, sentence: str, *, counts: bool
+    ) -> None:
+        if counts:
+            self._own.discovery_failed(source)
+        _log.warning("discovery", source=str(source), where=where, trouble=sentence)
+
     async def _probe(self, target: Target) -> None:
-        outcome = await probe(target, resolver=self._resolver)
+        outcome = await probe(target, self._world)
         before = self._ledger.accounts.get(target.name)
         known = before.latest if before else None
         account = self._ledger.record(target, outcome)
         if account:
             self._exposition.update(account)
             _log_change(account, known, outcome)
+            self._schedule.told(target, unavailable=_asks_for_less(outcome))
 
 
-async def serve(config: Config, addresses: Sequence[ListenAddress]) -> None:
-    """Serve a configuration until SIGTERM or SIGINT.
+async def serve(
+    config: Config,
+    addresses: Sequence[ListenAddress],
+    source: ConfigSource | None = None,
+    shard: Shard = ALONE,
+) -> None:
+    """Serve a configuration until SIGTERM or SIGINT; SIGHUP reloads it.
 
     Raises ListenError, before anything is probed, for an address that cannot be had.
     """
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(
-        signal.SIGHUP, _log.warning, "SIGHUP ignored: this version does not reload"
-    )
     with stamping() as kernel_timestamps:
-        exporter = Exporter(config, kernel_timestamps=kernel_timestamps)
+        exporter = Exporter(config, source, shard, kernel_timestamps=kernel_timestamps)
+        reloads = _on_signals(exporter, stopping)
         listeners = Listeners(
-            application(Sources(exporter.metrics, exporter.ready, __version__))
+            application(
+                Sources(exporter.metrics, exporter.ready, exporter.reload, __version__)
+            )
         )
         try:
             opened = await listeners.open(addresses)
-            exporter.start()
+            await exporter.start()
             _log.info(
                 "serving metrics",
                 listen=", ".join(map(str, opened)),
-                targets=len(config.targets),
+                targets=exporter.targets,
                 kernel_timestamps=kernel_timestamps,
             )
             await stopping.wait()
             _log.info("stopping")
         finally:
+            for reload in reloads:
+                reload.cancel()
             await exporter.stop()
             await listeners.close()
+
+
+def _on_signals(
+    exporter: Exporter, stopping: asyncio.Event
+) -> "set[asyncio.Task[str]]":
+    """Listen to signals; gives the reloads that are under way, by now and later."""
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[str]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(exporter.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    return reloads
 
 
 async def serve_demo(addresses: Sequence[ListenAddress]) -> None:
@@ -138,11 +317,11 @@ async def probe_once(
 ) -> Outcome:
     """Probe one target, outside any schedule."""
     with stamping():
-        resolver = Resolver(dns_servers)
+        world = World(resolver=Resolver(dns_servers), trust=Trust())
         try:
-            return await probe(target, resolver=resolver)
+            return await probe(target, world)
         finally:
-            await resolver.close()
+            await world.close()
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
@@ -153,6 +332,7 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
         factory = None
     else:
         factory = uvloop.new_event_loop
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
 
@@ -174,3 +354,50 @@ def _log_change(account: Account, before: Outcome | None, now: Outcome) -> None:
 
 def _log_crash(target: Target, error: Exception) -> None:
     _log.error("probe crashed", target=target.name, exc_info=error)
+
+
+def _world(config: Config) -> World:
+    resolver = Resolver(config.dns_servers)
+    return World(
+        resolver=resolver,
+        trust=Trust(),
+        policies=Policies(
+            texts=resolver.texts,
+            addresses=partial(resolver.addresses, family=IpFamily.ANY),
+        ),
+    )
+
+
+def _loaded_trust() -> Trust:
+    """Load whom this machine trusts; some 10 ms, and more while others compute."""
+    trust = Trust()
+    trust.has_system_trust()
+    return trust
+
+
+def _wanted(config: Config) -> Wanted:
+    make = partial(
+        discovered_target, modules=config.modules, intervals=config.intervals
+    )
+    return Wanted(config.targets, config.domains, config.discovery, make)
+
+
+def _settle_memory() -> None:
+    """Keep what stands out of the collector's walks.
+
+    A full one through 50,000 targets holds the loop for half a second, and finds
+    nothing: targets and accounts have no cycles. What is young is walked once before.
+    """
+    gc.collect(1)
+    gc.freeze()
+
+
+def _asks_for_less(outcome: Outcome) -> bool:
+    return outcome.failure is not None and outcome.failure.reason is Reason.UNAVAILABLE
+
+
+def _digest(path: Path) -> bytes:
+    """Tell one content of a file from the next; nothing for one that is not there."""
+    with suppress(OSError):
+        return blake2b(path.read_bytes()).digest()
+    return b""

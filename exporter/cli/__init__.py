@@ -109,6 +109,29 @@ def _web_and_log(parser: argparse.ArgumentParser) -> None:
 
 def _serve(parser: argparse.ArgumentParser) -> None:
     _config_file(parser)
+    parser.add_argument(
+        "--config.auto-reload",
+        dest="auto_reload",
+        action="store_true",
+        help="reload the configuration when its content has changed, looking every "
+        "10 s; SIGHUP and POST /-/reload do so at once, with or without this",
+    )
+    parser.add_argument(
+        "--shard.count",
+        dest="shard_count",
+        metavar="N",
+        type=int,
+        default=1,
+        help="over how many exporters the targets are spread (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--shard.ordinal",
+        dest="shard_ordinal",
+        metavar="K",
+        type=int,
+        help="which of them this one is, from 0 (default: the number at the end of "
+        "this machine's name, as in a StatefulSet's pod)",
+    )
     _web_and_log(parser)
 
 

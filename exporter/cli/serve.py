@@ -1,6 +1,7 @@
 """`serve`: the exporter itself, until SIGTERM."""
 
 import argparse
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -9,17 +10,31 @@ from typing import Any
 from exporter import app, log
 from exporter.cli import DEFAULT_LISTEN, USAGE_ERROR, fail
 from exporter.config import ConfigError, load
+from exporter.schedule.shard import Shard, ShardError, ordinal_of
 from exporter.web.listen import ListenAddress, ListenError, parse_listen_address
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Load the configuration and serve it."""
+    path = Path(arguments.config_file)
     try:
-        config = load(Path(arguments.config_file))
+        shard = _shard(arguments.shard_ordinal, arguments.shard_count)
+        config = load(path)
+    except ShardError as error:
+        return fail(str(error), USAGE_ERROR)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    return listen_and_run(arguments, lambda where: app.serve(config, where))
+    source = app.ConfigSource(path, auto_reload=arguments.auto_reload)
+    return listen_and_run(
+        arguments, lambda where: app.serve(config, where, source, shard)
+    )
+
+
+def _shard(ordinal: int | None, total: int) -> Shard:
+    if ordinal is None:
+        ordinal = ordinal_of(socket.gethostname()) if total > 1 else 0
+    return Shard.checked(ordinal, total)
 
 
 def listen_and_run(

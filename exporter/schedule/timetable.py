@@ -12,11 +12,14 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import count
 from typing import NamedTuple
 
 from exporter.targets import Target
 
 _DIGEST_SIZE = 8
+# The heap may hold this many entries for each target, those of gone ones included.
+_MOST_STALE = 2
 _FRACTION_BITS = 53  # of a float, so that the largest fraction stays below 1
 
 
@@ -53,7 +56,10 @@ class Timetable:
         """Take the Unix time at which the monotonic clock stood at zero."""
         self._unix_at_zero = unix_at_zero
         self._rows: dict[str, _Row] = {}
-        self._heap: list[tuple[float, str, _Row]] = []  # names differ: rows never meet
+        self._heap: list[
+            tuple[float, int, _Row]
+        ] = []  # numbers differ: rows never meet
+        self._number = count()
 
     def __len__(self) -> int:
         """Count the targets."""
@@ -84,12 +90,13 @@ class Timetable:
             row = known.get(name)
             if row is None or row.target is not target:
                 row = self._row(target, now)
-                new.append((self._due(row), name, row))
+                new.append((self._due(row), next(self._number), row))
             rows[name] = row
         self._rows = rows
-        if new or len(rows) < len(known):  # of a reload without changes: nothing
-            kept = [entry for entry in self._heap if rows.get(entry[1]) is entry[2]]
-            self._heap = kept + new
+        for entry in new:
+            heapq.heappush(self._heap, entry)
+        if len(self._heap) > _MOST_STALE * len(rows):
+            self._heap = [e for e in self._heap if rows.get(e[2].target.name) is e[2]]
             heapq.heapify(self._heap)
 
     def pop_due(self, now: float) -> Iterator[Slot]:
@@ -98,16 +105,21 @@ class Timetable:
         Of several slots gone by, the first is yielded (its lateness is the true one)
         and the rest are told as missed. May be left off at any point.
         """
-        while self._heap and self._heap[0][0] <= now:
-            due, name, row = self._heap[0]
+        while (due := self.next_due()) is not None and due <= now:
+            _, number, row = self._heap[0]
             slot = row.slot
             row.slot = self._first_after(now, row.target.interval, row.offset)
-            heapq.heapreplace(self._heap, (self._due(row), name, row))
+            heapq.heapreplace(self._heap, (self._due(row), number, row))
             yield Slot(row.target, due, row.slot - slot - 1)
 
     def next_due(self) -> float | None:
         """Give the earliest due time; None without targets."""
-        return self._heap[0][0] if self._heap else None
+        while self._heap:
+            due, _, row = self._heap[0]
+            if self._rows.get(row.target.name) is row:
+                return due
+            heapq.heappop(self._heap)  # its target is gone, or another one
+        return None
 
     def _row(self, target: Target, now: float) -> _Row:
         known = self._rows.get(target.name)

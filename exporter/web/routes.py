@@ -33,6 +33,8 @@ class Sources(NamedTuple):
     # Accept, Accept-Encoding, name[] -> the exposition
     metrics: Callable[[str, str, Iterable[str]], Awaitable[Page]]
     ready: Callable[[], bool]
+    # What is wrong with the new configuration, or nothing
+    reload: Callable[[], Awaitable[str]]
     version: str
 
 
@@ -54,6 +56,8 @@ def application(sources: Sources) -> web.Application:
             web.get("/metrics", _metrics),
             web.get("/-/healthy", _healthy),
             web.get("/-/ready", _ready),
+            web.post("/-/reload", _reload),
+            web.put("/-/reload", _reload),
         ]
     )
     return app
@@ -106,6 +110,15 @@ async def _ready(request: web.Request) -> web.Response:
     if request.app[_SOURCES].ready():
         return web.Response(text="mailserver-exporter is ready.\n")
     return web.Response(status=503, text="mailserver-exporter is not ready.\n")
+
+
+async def _reload(request: web.Request) -> web.Response:
+    complaint = await request.app[_SOURCES].reload()
+    if complaint:
+        return web.Response(
+            status=500, text=f"The configuration was not reloaded:\n{complaint}\n"
+        )
+    return web.Response(text="The configuration was reloaded.\n")
 
 
 _LANDING = """<!doctype html>

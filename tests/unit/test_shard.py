@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from exporter.schedule.shard import Shard, owner
+from exporter.schedule.shard import Shard, ShardError, ordinal_of, owner
 
 NAMES = [f"mx{n}.example.com:25" for n in range(10_000)]
 
@@ -44,3 +44,31 @@ def test_the_same_everywhere() -> None:
 
 
 OWNERS_OF_5 = [3, 0, 1, 0, 4, 2, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("ordinal", "total", "word"),
+    [(0, 0, "count"), (3, 3, "0 to 2"), (-1, 3, "ordinal"), (1, 1, "0 to 0")],
+)
+def test_no_shard(ordinal: int, total: int, word: str) -> None:
+    """A shard that cannot be is refused with the numbers that could."""
+    with pytest.raises(ShardError, match=word):
+        Shard.checked(ordinal, total)
+
+
+def test_checked() -> None:
+    """A shard that can be is given."""
+    assert Shard.checked(2, 3) == Shard(2, 3)
+
+
+def test_pods() -> None:
+    """A StatefulSet's pods have their ordinal at the end of their names."""
+    assert ordinal_of("mailserver-exporter-0") == 0
+    assert ordinal_of("mx-4-17") == 17
+
+
+@pytest.mark.parametrize("name", ["exporter", "exporter-", "exporter-x1", "-1", ""])
+def test_no_pods(name: str) -> None:
+    """Another machine's name says so, and what to do."""
+    with pytest.raises(ShardError, match=r"--shard\.ordinal"):
+        ordinal_of(name)

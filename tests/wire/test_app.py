@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,11 @@ COMMAND = {
 ANY_PORT = ["--web.listen-address", "127.0.0.1:0"]
 
 Samples = dict[tuple[str, str], float]  # by name and target
+
+
+def _who(labels: Mapping[str, str]) -> str:
+    """Give the target that a sample is about, or the source of targets."""
+    return labels.get("target") or labels.get("source") or ""
 
 
 class Running:
@@ -78,7 +83,7 @@ class Running:
             while True:
                 _, text = await self.get("/metrics")
                 samples = {
-                    (sample.name, sample.labels.get("target", "")): sample.value
+                    (sample.name, _who(sample.labels)): sample.value
                     for family in text_string_to_metric_families(text)
                     for sample in family.samples
                 }
@@ -194,7 +199,7 @@ def test_a_probe_is_on_the_page(life: Life) -> None:
     """After its first probe a server's metrics are there to be scraped."""
     assert life.first["smtp_probe_success", "good"] == 1
     assert life.first["smtp_graceful_close", "good"] == 1
-    assert life.first["mailserver_exporter_targets", ""] == 2
+    assert life.first["mailserver_exporter_targets", "config"] == 2
     assert life.first["mailserver_exporter_config_last_reload_successful", ""] == 1
     assert life.ready == 200
 

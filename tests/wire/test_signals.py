@@ -55,10 +55,10 @@ def test_a_cancelled_probe_says_quit(
 
 
 def test_sighup_ends_nothing() -> None:
-    """SIGHUP is said to be ignored, and SIGTERM still ends with 0."""
+    """Without a file SIGHUP reloads nothing and says so; SIGTERM still ends with 0."""
     with running_exporter("demo") as (exporter, _):
         exporter.process.send_signal(signal.SIGHUP)
-        exporter.await_line("SIGHUP ignored")
+        exporter.await_line("there is no configuration file to reload")
 
         assert exporter.stop() == 0
 

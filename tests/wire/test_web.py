@@ -48,6 +48,8 @@ class Site:
     before: Callable[[], Awaitable[None]] | None = None  # awaited before a page
     is_ready: bool = True
     asked: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    complaint: str = ""  # about a configuration that is to be reloaded
+    reloads: int = 0
     session: ClientSession = field(init=False)
     url: str = ""
 
@@ -59,6 +61,11 @@ class Site:
         if self.before:
             await self.before()
         return self.page
+
+    async def reload(self) -> str:
+        """Reload, and say what is wrong."""
+        self.reloads += 1
+        return self.complaint
 
     async def ask(
         self,
@@ -79,7 +86,7 @@ class Site:
 @asynccontextmanager
 async def served(site: Site) -> AsyncIterator[Listeners]:
     """Serve a site on a free port of this machine."""
-    sources = Sources(site.metrics, lambda: site.is_ready, "1.2<3>")
+    sources = Sources(site.metrics, lambda: site.is_ready, site.reload, "1.2<3>")
     listeners = Listeners(application(sources))
     (opened,) = await listeners.open([ANY_PORT])
     site.url = f"http://{opened}"
@@ -273,7 +280,9 @@ def test_a_port_that_is_taken(in_loop: InLoop) -> None:
     """It is told in one sentence, and what was opened before is closed again."""
 
     async def story(taken: int) -> None:
-        listeners = Listeners(application(Sources(Site().metrics, bool, "1")))
+        listeners = Listeners(
+            application(Sources(Site().metrics, bool, Site().reload, "1"))
+        )
         with pytest.raises(ListenError) as raised:
             await listeners.open([ANY_PORT, ListenAddress("127.0.0.1", taken)])
         free = listeners._runner.addresses[0][1]
@@ -294,7 +303,9 @@ def test_an_address_that_is_not_ours(in_loop: InLoop) -> None:
     """An address of another machine is told in one sentence too."""
 
     async def story() -> None:
-        listeners = Listeners(application(Sources(Site().metrics, bool, "1")))
+        listeners = Listeners(
+            application(Sources(Site().metrics, bool, Site().reload, "1"))
+        )
         with pytest.raises(ListenError, match=r"^cannot listen on 192\.0\.2\.1:0: \w+"):
             await listeners.open([ListenAddress("192.0.2.1", 0)])
         await listeners.close()
@@ -307,7 +318,9 @@ def test_several_addresses(in_loop: InLoop) -> None:
 
     async def story() -> None:
         site = Site()
-        listeners = Listeners(application(Sources(site.metrics, bool, "1")))
+        listeners = Listeners(
+            application(Sources(site.metrics, bool, site.reload, "1"))
+        )
         opened = await listeners.open([ANY_PORT, ANY_PORT])
         async with ClientSession() as site.session:
             for address in opened:
@@ -393,3 +406,38 @@ def test_a_client_that_does_not_read(
         assert got < len(BIG.body)
 
     in_loop(look())
+
+
+# --- reload
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_reload(in_loop: InLoop, method: str) -> None:
+    """A reload is asked for, and its end is told."""
+
+    async def story() -> None:
+        site = Site()
+        async with served(site):
+            good = await site.ask("/-/reload", method)
+            site.complaint = "config.yaml:1:1: targets: name a <server>"
+            bad = await site.ask("/-/reload", method)
+
+        assert (good.status, site.reloads) == (200, 2)
+        assert bad.status == 500
+        assert site.complaint in bad.body.decode()
+        assert bad.headers["Content-Type"].startswith("text/plain")
+
+    in_loop(story())
+
+
+def test_reload_is_not_read(in_loop: InLoop) -> None:
+    """A reload that is only looked at is none."""
+
+    async def story() -> None:
+        site = Site()
+        async with served(site):
+            answer = await site.ask("/-/reload", "GET")
+
+        assert (answer.status, site.reloads) == (405, 0)
+
+    in_loop(story())
