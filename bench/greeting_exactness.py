@@ -10,21 +10,16 @@ server late too, and that is for the exporter to see.
 """
 
 import re
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
+from bench.exporter import exporter
 from bench.servers import Late, late_server, prompt_server
 
 DELAY = 0.050
 LATE_TARGETS = 20
-EXPORTER = Path(sys.executable).with_name("mailserver-exporter")
 WARM_UP_SECONDS = 4
 
 _CONFIG = """\
@@ -50,7 +45,7 @@ def main(seconds: int = 20, rate: int = 1000) -> None:
     with prompt_server() as prompt, late_server(DELAY, LATE_TARGETS) as (late, pipe):
         ports = {**{f"p-{i}": prompt for i in range(rate)}}
         ports |= {f"late-{i}": port for i, port in enumerate(late)}
-        with _exporter(_CONFIG.format(targets=_targets(ports))) as url:
+        with exporter(_CONFIG.format(targets=_targets(ports))) as (url, _):
             time.sleep(WARM_UP_SECONDS)
             before = after = _scrape(url)
             began = time.monotonic()
@@ -113,36 +108,6 @@ def _scrape(url: str) -> str:
     with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 -- our own, on loopback
         text: str = answer.read().decode()
     return text
-
-
-@contextmanager
-def _exporter(config: str) -> Iterator[str]:
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        file.write(config)
-        file.flush()
-        process = subprocess.Popen(  # noqa: S603 -- our own program
-            [
-                *(EXPORTER, "serve", f"--config.file={file.name}"),
-                "--web.listen-address=127.0.0.1:0",
-            ],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            yield f"http://{_listening(process)}/metrics"
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _listening(process: "subprocess.Popen[str]") -> str:
-    assert process.stderr is not None  # noqa: S101 -- it was asked for
-    for line in process.stderr:
-        if match := re.search(r"listen=(\S+)", line):
-            # A log that nobody reads would stop the exporter when the pipe is full.
-            threading.Thread(target=process.stderr.read, daemon=True).start()
-            return match[1]
-    raise SystemExit("the exporter did not start")
 
 
 if __name__ == "__main__":

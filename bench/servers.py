@@ -1,13 +1,16 @@
 """Mail servers for measurements: each in a process of its own, on loopback, port 0.
 
 The late one sleeps in a thread per connection and keeps what its own clock saw between
-accept() and its greeting; the prompt one only has to be cheap.
+accept() and its greeting; the prompt ones, plain and with STARTTLS, only have to be
+cheap.
 """
 
 import asyncio
 import multiprocessing
 import os
 import socket
+import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +19,8 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple, cast
 
 import uvloop
+
+from exporter.demo.certificates import Kind, authority, issue
 
 _GREETING = b"220 mx.bench ESMTP\r\n"
 _ANSWERS = {
@@ -53,6 +58,58 @@ def _serve_promptly(pipe: Connection) -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(_Prompt, "127.0.0.1", 0, backlog=_BACKLOG)
         pipe.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    uvloop.run(serve())
+
+
+class _Encrypting(asyncio.Protocol):
+    """Answers at once, by STARTTLS inside TLS too; closes after QUIT."""
+
+    context: ssl.SSLContext
+
+    def __init__(self, *, encrypted: bool = False) -> None:
+        self._encrypted = encrypted
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if not self._encrypted:
+            self._transport.write(_GREETING)
+
+    def data_received(self, data: bytes) -> None:
+        verb = data[:4].upper()
+        if verb == b"STAR":
+            self._transport.write(b"220 2.0.0 go ahead\r\n")
+            self._upgrade = asyncio.create_task(self._encrypt())
+            return
+        answer = _ANSWERS.get(verb, b"500 5.5.1 what\r\n")
+        if verb == b"EHLO" and not self._encrypted:
+            answer = answer.replace(b"250-PIPE", b"250-STARTTLS\r\n250-PIPE")
+        self._transport.write(answer)
+        if verb == b"QUIT":
+            self._transport.close()
+
+    async def _encrypt(self) -> None:
+        inside = _Encrypting(encrypted=True)
+        transport = await asyncio.get_running_loop().start_tls(
+            self._transport, inside, self.context, server_side=True
+        )
+        if transport:
+            inside.connection_made(transport)
+
+
+def _serve_encrypted(pipe: Connection, kind: Kind, name: str) -> None:
+    issued = issue(kind, name)
+    _Encrypting.context = context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(issued.pem + issued.key)
+        file.flush()
+        context.load_cert_chain(file.name)
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(_Encrypting, "127.0.0.1", 0, backlog=_BACKLOG)
+        pipe.send((server.sockets[0].getsockname()[1], authority()))
         await server.serve_forever()
 
     uvloop.run(serve())
@@ -103,6 +160,13 @@ def _come_first() -> None:
 def prompt_server() -> Iterator[int]:
     """Run a server that answers at once; gives its port."""
     with _process(_serve_promptly) as pipe:
+        yield pipe.recv()
+
+
+@contextmanager
+def starttls_server(kind: Kind, name: str) -> Iterator[tuple[int, bytes]]:
+    """Run a server with STARTTLS; gives its port, and whom to trust in PEM."""
+    with _process(_serve_encrypted, kind, name) as pipe:
         yield pipe.recv()
 
 
