@@ -142,7 +142,10 @@ def _probe(parser: argparse.ArgumentParser) -> None:
         help="a name or address; port 25 when none is given; [IPv6]:PORT in brackets",
     )
     parser.add_argument(
-        "--module", metavar="NAME", help="how to probe: a module's name (default: mx)"
+        "--module",
+        metavar="NAME",
+        help="how to probe: a module's name (default: by port: 465 submissions, 587 "
+        "submission, 24 lmtp, others mx)",
     )
     parser.add_argument(
         "--config.file",

@@ -14,6 +14,11 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error)
         return 1
-    count = len(config.targets)
-    print(f"{path} is sound: {count} target{'' if count == 1 else 's'}.")
+    counts = (
+        (len(config.targets), "target"),
+        (len(config.domains), "mail domain"),
+        (len(config.discovery), "discovery source"),
+    )
+    told = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
+    print(f"{path} is sound: {', '.join(told)}.")
     return 0

@@ -13,6 +13,9 @@ from exporter.targets import Exchanger, MailDomain, Target
 from exporter.vocabulary import TargetSource
 
 
+SMTP_PORT = 25
+
+
 class KnowsExchangers(Protocol):
     """Who can be asked where a domain's mail goes."""
 
@@ -36,10 +39,13 @@ def expand(domain: MailDomain, found: MailExchangers) -> tuple[Target, ...]:
 
 
 def unresolved(domain: MailDomain) -> Target:
-    """Give the target of a domain's own name, for want of its exchangers."""
-    return _target(
-        domain, domain.domain, domain.domain, Exchanger(domain=domain.domain)
-    )
+    """Give the target of a domain's own name, for want of its exchangers.
+
+    A domain may stand there for another port too: then the port is told.
+    """
+    name = domain.domain
+    name = name if domain.port == SMTP_PORT else f"{name}:{domain.port}"
+    return _target(domain, name, domain.domain, Exchanger(domain=domain.domain))
 
 
 def _target(domain: MailDomain, name: str, host: str, exchanger: Exchanger) -> Target:

@@ -15,7 +15,10 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 
 UNIT = Path(__file__).parents[1] / "unit"
-FILES = ("test_reply", "test_dialogue", "test_command", "test_capabilities")
+FILES = (
+    *("test_reply", "test_dialogue", "test_command", "test_capabilities"),
+    *("test_tls_facts", "test_tls_verdict", "test_encryption", "test_mta_sts"),
+)
 LONG = "long"
 EXAMPLES = 10_000
 WANTED = os.environ.get("HYPOTHESIS_PROFILE") == LONG

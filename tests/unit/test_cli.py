@@ -217,7 +217,11 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("targets: [a]\n", "1 target"), ("targets: [a, b]\n", "2 targets")],
+    [
+        ("targets: [a]\n", "1 target"),
+        ("targets: [a, b, {mx: c.test}]\n", "2 targets, 1 mail domain"),
+        ("discovery: [{files: [x.json]}]\n", "1 discovery source"),
+    ],
 )
 def test_a_sound_configuration(
     text: str, count: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,5 +1,7 @@
 """MX records become exchangers, and exchangers become targets (RFC 5321 5.1)."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,9 +196,10 @@ def test_two_domains() -> None:
 
 
 def test_unresolved() -> None:
-    """A domain without exchangers is a target of its own name."""
+    """A domain without exchangers is a target of its own name, and other port."""
+    assert unresolved(replace(DOMAIN, port=25)).name == "example.com"
     assert unresolved(DOMAIN) == Target(
-        name="example.com",
+        name="example.com:2525",
         host="example.com",
         port=2525,
         module=MODULE,

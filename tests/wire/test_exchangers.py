@@ -24,7 +24,7 @@ from exporter.vocabulary import Addresses, Family, Phase, Quirk, Reason
 from tests.nameserver import CNAME, MX, NXDOMAIN, REFUSED, SERVFAIL, TXT, A, Zone
 from tests.scenarios import Port
 from tests.wire.asking import asking, reason_of
-from tests.wire.neighbours import neighbours
+from tests.wire.neighbours import served_beside
 
 PATIENCE = 10.0  # no test gets near it unless something is broken
 WELL = script(GRT, EHL, QUI)
@@ -215,9 +215,8 @@ class Served(NamedTuple):
 @asynccontextmanager
 async def one_of_two() -> AsyncIterator[Served]:
     """Serve it."""
-    async with ScriptedServer(WELL, "127.0.0.2") as server:
-        with neighbours({"127.0.0.1": Port.CLOSED}, server.port):
-            yield Served(server.port, server)
+    async with served_beside(WELL, "127.0.0.2", {"127.0.0.1": Port.CLOSED}) as server:
+        yield Served(server.port, server)
 
 
 async def test_domain_that_is_found_by_now() -> None:
