@@ -54,7 +54,7 @@ MAX_TOLD = 10
 # A file for each target of one process is ten thousand.
 MAX_FILES = 20_000
 # FAT's clock has steps of 2 s. A file changed so shortly before it is read may change
-# once more without its time showing.
+# once more without its times showing.
 _CLOCK_STEP_SECONDS = 2.0
 _THREADS = 4  # of each watch: a file server that hangs holds up its own source only
 _making = threading.Lock()  # with two at it the loop would wait twice as long
@@ -175,11 +175,10 @@ class Look:
         self.complaints: list[Said] = []
         self._maker = maker
 
-    @property
-    def changed(self) -> bool:
-        """Whether what is named may be other than before."""
-        return self.documents.keys() != self.known.keys() or any(
-            document.targets is not self.known[key].targets
+    def differs(self, known: Mapping[str, Document]) -> bool:
+        """Whether what is named may be other than what is known."""
+        return self.documents.keys() != known.keys() or any(
+            document.targets is not known[key].targets
             for key, document in self.documents.items()
         )
 
@@ -299,7 +298,7 @@ class SourceWatch(ABC, Generic[S]):
         self._on_failure = on_failure
         self._on_complaint = on_complaint
         self._sleep = sleep
-        self._documents: Mapping[S, Mapping[str, Document]] = {}
+        self._documents: dict[S, Mapping[str, Document]] = {}
         self._joined: Joined[S] = Joined({})
         self._looks: dict[S, Look] = {}  # not yet taken
         self._keepers: dict[S, asyncio.Task[None]] = {}
@@ -348,6 +347,10 @@ class SourceWatch(ABC, Generic[S]):
         """Fill the look with what the source names now."""
 
     @abstractmethod
+    def _has(self, source: S, key: str) -> bool:
+        """Whether a document of this path or URL would be one of the source's."""
+
+    @abstractmethod
     def _where(self, source: S) -> str:
         """Say where the source is, without secrets."""
 
@@ -364,26 +367,23 @@ class SourceWatch(ABC, Generic[S]):
 
     async def _take_over(self, sources: Sequence[S]) -> None:
         await self._end([source for source in self._keepers if source not in sources])
-        pool = {
-            key: document
-            for documents in self._documents.values()
-            for key, document in documents.items()
-        }
+        known = [pair for each in self._documents.values() for pair in each.items()]
         self._documents = {
-            source: self._documents.get(source, {}) for source in sources
+            source: self._documents[source]
+            if source in self._documents
+            else {key: document for key, document in known if self._has(source, key)}
+            for source in sources
         }
         new = [source for source in sources if source not in self._keepers]
-        looked = [self._begin(source, pool) for source in new]
+        looked = [self._begin(source) for source in new]
         if looked:
             await asyncio.wait(looked, timeout=FIRST_LOOK_SECONDS)
 
-    def _begin(self, source: S, pool: Mapping[str, Document]) -> asyncio.Future[None]:
+    def _begin(self, source: S) -> asyncio.Future[None]:
         """Start a source's keeper; gives what is done when it has looked once."""
         loop = asyncio.get_running_loop()
         looked: asyncio.Future[None] = loop.create_future()
-        keeper = loop.create_task(
-            self._keep(source, pool, looked), context=self._context
-        )
+        keeper = loop.create_task(self._keep(source, looked), context=self._context)
         keeper.add_done_callback(lambda _: looked.cancel())
         self._keepers[source] = keeper
         return looked
@@ -396,21 +396,18 @@ class SourceWatch(ABC, Generic[S]):
         for source in sources:
             self._looks.pop(source, None)
 
-    async def _keep(
-        self, source: S, known: Mapping[str, Document], looked: asyncio.Future[None]
-    ) -> None:
-        await self._look_once(source, known)
-        known = {}  # the other sources' texts are not held here
+    async def _keep(self, source: S, looked: asyncio.Future[None]) -> None:
+        await self._look_once(source)
         looked.set_result(None)
         while True:
             with self._surviving(source):
                 async with self._turn:
                     await self._settle()
             await self._sleep(source.refresh)
-            await self._look_once(source, self._documents[source])
+            await self._look_once(source)
 
-    async def _look_once(self, source: S, known: Mapping[str, Document]) -> None:
-        look = Look(known, self._maker(source))
+    async def _look_once(self, source: S) -> None:
+        look = Look(self._documents[source], self._maker(source))
         slow = asyncio.get_running_loop().call_later(
             SLOW_LOOK_SECONDS,
             self._on_failure,
@@ -440,21 +437,19 @@ class SourceWatch(ABC, Generic[S]):
         if self._stopped:
             return
         looks, self._looks = self._looks, {}
-        self._documents = {
-            source: looks[source].documents if source in looks else documents
-            for source, documents in self._documents.items()
-        }
-        for look in looks.values():
+        for source, look in looks.items():
+            anyway = anyway or look.differs(self._documents[source])
+            self._documents[source] = look.documents
             self._tell(self._on_failure, look.failures)
             self._tell(self._on_complaint, look.complaints)
-        if not anyway and not any(look.changed for look in looks.values()):
+        if not anyway:
             return
         makers = {source: self._maker(source) for source in self._documents}
         joined = await asyncio.to_thread(join, self._documents, makers, self._joined)
         if self._stopped:
             return
         before, self._joined = self._joined, joined
-        self._documents = joined.documents
+        self._documents = dict(joined.documents)
         self._tell(self._on_complaint, joined.told)
         if joined.targets is not before.targets:
             self._on_change(joined.targets)
@@ -473,15 +468,18 @@ _NOT_THERE = (FileNotFoundError, NotADirectoryError)
 class FileWatch(SourceWatch[FileSource]):
     """Watches files in the format of file_sd; see SourceWatch.
 
-    A file is read again when its time, size or inode is another, behind symbolic links.
-    A broken one names what it did before, and is told of once for each change; one that
-    is gone names nothing.
+    A file is read again when its times, size or inode are others, behind symbolic
+    links. A broken one names what it did before, and is told of once for each change;
+    one that is gone names nothing.
     """
 
     origin = TargetSource.FILE
 
     async def _look(self, source: FileSource, look: Look) -> None:
         await self._off_loop(_look_at, source.files, look)
+
+    def _has(self, source: FileSource, key: str) -> bool:
+        return any(_matches(key, pattern) for pattern in source.files)
 
     def _where(self, source: FileSource) -> str:
         return ", ".join(source.files)
@@ -565,12 +563,14 @@ def _read(path: str) -> tuple[bytes, Hashable]:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         octets = file.read(MAX_OCTETS + 1)
-    settled = time.time() - status.st_mtime > _CLOCK_STEP_SECONDS
-    return octets, _stamp(status) if settled else None
+    age = time.time() - max(status.st_mtime, status.st_ctime)
+    return octets, _stamp(status) if age > _CLOCK_STEP_SECONDS else None
 
 
 def _stamp(status: os.stat_result) -> Hashable:
-    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev
+    """Give what is another after any change: an inode and a time may come again."""
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return times, status.st_size, status.st_ino, status.st_dev
 
 
 def _reason(error: OSError) -> str:

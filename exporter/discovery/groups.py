@@ -185,6 +185,7 @@ _NOUN_OF: Final[Mapping[type, str]] = {
     list: "a list",
     dict: "a mapping",
 }
+_TOO_MANY = "it has more than {} values and keys"
 _NO_LIST = 'it is not a list of groups, as in `[{"targets": ["mx1.example.com:25"]}]`'
 
 
@@ -204,6 +205,9 @@ _BLANK = re.compile(r"[ \t\n\r]*")
 
 
 def _json_items(text: str) -> Iterator[object]:
+    # Never fewer than there are values, and found out before any of them is made.
+    if sum(map(text.count, "[{,")) > MAX_NODES:
+        raise Unreadable(_TOO_MANY.format(MAX_NODES))
     start = _behind_blank(text, 0)
     if not text.startswith("[", start):
         raise Unreadable(_NO_LIST)
@@ -344,7 +348,7 @@ class _Builder:
     def _add(self, value: object, anchor: str | None) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise Unreadable(f"it has more than {MAX_NODES} values and keys")
+            raise Unreadable(_TOO_MANY.format(MAX_NODES))
         if anchor is not None:
             self._anchored[anchor] = value
         if self._inner is None:

@@ -57,6 +57,9 @@ class HttpWatch(SourceWatch[HttpSource]):
         if not understood:
             look.keep(source.url)  # and so the same text is told of again
 
+    def _has(self, source: HttpSource, key: str) -> bool:
+        return key == source.url
+
     def _where(self, source: HttpSource) -> str:
         parts = urlsplit(source.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

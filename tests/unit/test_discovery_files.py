@@ -241,18 +241,34 @@ async def test_a_change_within_one_tick(tmp_path: Path) -> None:
     assert watched.changes == [["a"], ["b"]]
 
 
-async def test_what_did_not_change_is_not_read(tmp_path: Path) -> None:
-    """The same time, size and inode, long after it was written, is the same file."""
+async def test_what_did_not_change_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose times, size and inode are what they were is left alone."""
+    reads: list[str] = []
+    read = files._read
+
+    def counted(path: str) -> tuple[bytes, Hashable]:
+        reads.append(path)
+        return read(path)
+
+    monkeypatch.setattr(files, "_read", counted)
+    monkeypatch.setattr(files, "_CLOCK_STEP_SECONDS", -1000.0)  # all files are old
     path = tmp_path / "a.json"
-    aged(path, listed("a"))
+    path.write_text(listed("a"))
 
     async with watching(tmp_path, "a.json") as watched:
-        aged(path, listed("b"))
         await watched.look()
-        assert watched.names == ["a"]
-        aged(path, listed("b"), LONG_AGO + 1)
+        assert len(reads) == 1
+        os.utime(path, (LONG_AGO, LONG_AGO))
+        await watched.look()
+        await watched.look()
+        assert len(reads) == 2
+        path.unlink()
+        path.write_text(listed("b"))
         await watched.look()
 
+    assert len(reads) == 3
     assert watched.changes == [["a"], ["b"]]
 
 
@@ -652,6 +668,32 @@ async def test_a_source_written_otherwise(tmp_path: Path) -> None:
         await watched.replace(source(tmp_path, "*.json", module="lmtp", refresh=1.0))
         assert [target.module.name for target in watched.watch.targets] == ["lmtp"]
         assert len(watched.failures) == 1
+
+    assert watched.changes == [["a"], ["a"]]
+
+
+async def test_a_source_written_otherwise_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its files were looked at, their last lists stand."""
+    monkeypatch.setattr(files, "FIRST_LOOK_SECONDS", 0.0)
+    release = threading.Event()
+    read = files._read
+
+    def hangs(path: str) -> tuple[bytes, Hashable]:
+        assert release.wait(30)
+        return read(path)
+
+    (tmp_path / "a.json").write_text(listed("a"))
+    watched = Watched(source(tmp_path, "a.json"))
+    await watched.watch.start()
+    await watched.look()
+    monkeypatch.setattr(files, "_read", hangs)
+    await watched.replace(source(tmp_path, "*.json", module="lmtp"))
+    assert [target.module.name for target in watched.watch.targets] == ["lmtp"]
+    release.set()
+    await watched.look()
+    await watched.watch.stop()
 
     assert watched.changes == [["a"], ["a"]]
 

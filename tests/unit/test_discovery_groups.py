@@ -315,28 +315,42 @@ def test_deep_nesting(opening: str, form: Form) -> None:
 @pytest.mark.parametrize(
     ("bound", "limit", "text", "sentence"),
     [
-        ("MAX_OCTETS", 10, "- targets: []", "it is longer than 10 octets"),
-        ("MAX_TARGETS", 2, "[{targets: [a, b, c]}]", "it names more than 2 targets"),
-        ("MAX_TARGETS", 2, "[{}, {}, {}]", "it has more than 2 groups"),
+        ("MAX_OCTETS", 10, "[          ]", "it is longer than 10 octets"),
         (
             "MAX_TARGETS",
-            5,
-            "- &g {targets: [a, b]}\n- *g\n- *g",
-            "it names more than 5 targets",
+            2,
+            '[{"targets": ["a", "b", "c"]}]',
+            "it names more than 2 targets",
         ),
-        ("MAX_NODES", 3, "[[a, b, c]]", "it has more than 3 values and keys"),
+        ("MAX_TARGETS", 2, "[{}, {}, {}]", "it has more than 2 groups"),
+        ("MAX_NODES", 3, "[[1, 2, 3]]", "it has more than 3 values and keys"),
+        ("MAX_NODES", 3, "[[], [], [], []]", "it has more than 3 values and keys"),
     ],
 )
+@pytest.mark.parametrize("form", FORMS)
 def test_bounds(
-    bound: str, limit: int, text: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+    bound: str,
+    limit: int,
+    text: str,
+    sentence: str,
+    form: Form,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What goes over a bound stands for nothing."""
     monkeypatch.setattr(groups, bound, limit)
 
     with pytest.raises(Unreadable) as raised:
-        read(text)
+        read(text, form)
 
     assert str(raised.value) == sentence
+
+
+def test_lists_that_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets are counted as often as aliases stand for them."""
+    monkeypatch.setattr(groups, "MAX_TARGETS", 5)
+
+    with pytest.raises(Unreadable, match="it names more than 5 targets"):
+        read("- &g {targets: [a, b]}\n- *g\n- *g")
 
 
 def test_half_of_json() -> None:
