@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import structlog
 
 from exporter import __version__
-from exporter.config import Config, ConfigError, discovered_target, load
+from exporter.config import Config, ConfigError, discovered_target, load, redacted
 from exporter.demo.servers import demo_servers
 from exporter.diagnosis import verdict
 from exporter.discovery.catalog import Chosen, choose
+from exporter.discovery.files import Make
 from exporter.discovery.supply import Supply, Wanted
 from exporter.exposition import Exposition, Page, negotiate
 from exporter.ledger import Account, Ledger
@@ -104,6 +105,7 @@ class Exporter:
         self._supply = Supply(
             self._world.resolver,
             _wanted(config),
+            make=_make(config),
             on_change=self._take,
             on_trouble=self._trouble,
         )
@@ -154,6 +156,10 @@ class Exporter:
         """Give the exposition in what the client accepts."""
         return await self._exposition.page(negotiate(accept, accept_encoding), names)
 
+    def shown_config(self) -> str:
+        """Give the configuration that runs, as it may be shown."""
+        return redacted(self._config.text)
+
     async def reload(self) -> str:
         """Read the configuration again and go on with it.
 
@@ -183,7 +189,9 @@ class Exporter:
             self._world.resolver.ask(config.dns_servers)
         self._ledger.rebucket(config.latency_buckets, config.target_bucket_phases)
         self._exposition.reshape(certificate_info=config.certificate_info)
-        await self._supply.replace(_wanted(config))
+        same = (config.modules, config.intervals) == (before.modules, before.intervals)
+        wanted = _wanted(config)
+        await self._supply.replace(wanted._replace(make=None) if same else wanted)
         await self._put_on_schedule()
         self._own.loaded(time.time())
         _log.info("configuration reloaded", targets=self.targets)
@@ -263,7 +271,13 @@ async def serve(
         reloads = _on_signals(exporter, stopping)
         listeners = Listeners(
             application(
-                Sources(exporter.metrics, exporter.ready, exporter.reload, __version__)
+                Sources(
+                    exporter.metrics,
+                    exporter.ready,
+                    exporter.reload,
+                    exporter.shown_config,
+                    __version__,
+                )
             )
         )
         try:
@@ -376,10 +390,13 @@ def _loaded_trust() -> Trust:
 
 
 def _wanted(config: Config) -> Wanted:
-    make = partial(
+    return Wanted(config.targets, config.domains, config.discovery, _make(config))
+
+
+def _make(config: Config) -> Make:
+    return partial(
         discovered_target, modules=config.modules, intervals=config.intervals
     )
-    return Wanted(config.targets, config.domains, config.discovery, make)
 
 
 def _settle_memory() -> None:

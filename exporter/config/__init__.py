@@ -21,6 +21,7 @@ from exporter.config.json_schema import schema
 from exporter.config.judge import sound_items, sound_sources, to_document
 from exporter.config.needs import check_needs
 from exporter.config.reader import Node, read
+from exporter.config.redacted import redacted
 from exporter.config.relations import (
     check_any,
     check_domains,
@@ -41,6 +42,7 @@ __all__ = [
     "discovered_target",
     "load",
     "parse",
+    "redacted",
     "schema",
     "single_target",
 ]

@@ -29,7 +29,7 @@ class Wanted(NamedTuple):
     targets: Sequence[Target]
     domains: Sequence[MailDomain]
     discovery: Sequence[FileSource | HttpSource]
-    make: Make
+    make: Make | None  # None: as before
 
 
 class Supply:
@@ -45,6 +45,7 @@ class Supply:
         names: Names,
         wanted: Wanted,
         *,
+        make: Make,
         on_change: Callable[[Chosen], object],
         on_trouble: Callable[..., object],
     ) -> None:
@@ -74,14 +75,14 @@ class Supply:
         )
         self._files = FileWatch(
             (),
-            make=wanted.make,
+            make=make,
             on_change=partial(self._found, TargetSource.FILE),
             on_failure=failed,
             on_complaint=odd,
         )
         self._http = HttpWatch(
             (),
-            make=wanted.make,
+            make=make,
             on_change=partial(self._found, TargetSource.HTTP),
             on_failure=failed,
             on_complaint=odd,

@@ -35,6 +35,7 @@ class Sources(NamedTuple):
     ready: Callable[[], bool]
     # What is wrong with the new configuration, or nothing
     reload: Callable[[], Awaitable[str]]
+    config: Callable[[], str]  # that runs, without secrets
     version: str
 
 
@@ -55,6 +56,7 @@ def application(sources: Sources) -> web.Application:
             web.get("/", _landing),
             web.get("/metrics", _metrics),
             web.get("/-/healthy", _healthy),
+            web.get("/config", _config),
             web.get("/-/ready", _ready),
             web.post("/-/reload", _reload),
             web.put("/-/reload", _reload),
@@ -112,6 +114,10 @@ async def _ready(request: web.Request) -> web.Response:
     return web.Response(status=503, text="mailserver-exporter is not ready.\n")
 
 
+async def _config(request: web.Request) -> web.Response:
+    return web.Response(text=request.app[_SOURCES].config())
+
+
 async def _reload(request: web.Request) -> web.Response:
     complaint = await request.app[_SOURCES].reload()
     if complaint:
@@ -136,6 +142,7 @@ step, and do they say goodbye properly (221, then a clean close)?</p>
 <p>Version {version}.</p>
 <ul>
 <li><a href="metrics">Metrics</a></li>
+<li><a href="config">Configuration</a></li>
 <li><a href="-/healthy">Health</a></li>
 <li><a href="-/ready">Readiness</a></li>
 </ul>

@@ -84,9 +84,33 @@ def test_serve(config: Path) -> None:
         address,
     ):
         exporter.await_line("auth_rejected")
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
-            metrics = answer.read().decode()
+        pages = {}
+        for page in ("metrics", "config", ""):
+            with urllib.request.urlopen(
+                f"http://{address}/{page}", timeout=5
+            ) as answer:
+                pages[page] = answer.read().decode()
         exporter.stop()
 
-    assert 'reason="rejected"' in metrics
-    assert_nothing_leaks(exporter.log + metrics)
+    assert 'reason="rejected"' in pages["metrics"]
+    assert "password_file: <secret>" in pages["config"]
+    assert_nothing_leaks(exporter.log + "".join(pages.values()))
+
+
+def test_a_password_in_the_wrong_place(tmp_path: Path) -> None:
+    """A password that is written where its file should be named is not shown either."""
+    path = tmp_path / "config.yaml"
+    for where in ("password_file", "password_env", "password"):
+        path.write_text(
+            f"modules: {{m: {{auth: {{username: u, {where}: {PASSWORD}}}}}}}\n"
+            "targets: [a]\n"
+        )
+        checked = subprocess.run(
+            [EXPORTER, "check-config", f"--config.file={path}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert checked.returncode == 1
+        assert_nothing_leaks(checked.stdout + checked.stderr)

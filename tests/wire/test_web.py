@@ -29,7 +29,7 @@ InLoop = Callable[[Coroutine[Any, Any, None]], None]
 ANY_PORT = ListenAddress("127.0.0.1", 0)
 BODY = '# HELP x X.\n# TYPE x gauge\nx{target="ü"} 1\n'.encode()
 PAGE = Page(TEXT, gzip=False, body=BODY)
-PATHS = ["/", "/metrics", "/-/healthy", "/-/ready"]
+PATHS = ["/", "/metrics", "/config", "/-/healthy", "/-/ready"]
 
 
 class Answer(NamedTuple):
@@ -86,7 +86,13 @@ class Site:
 @asynccontextmanager
 async def served(site: Site) -> AsyncIterator[Listeners]:
     """Serve a site on a free port of this machine."""
-    sources = Sources(site.metrics, lambda: site.is_ready, site.reload, "1.2<3>")
+    sources = Sources(
+        site.metrics,
+        lambda: site.is_ready,
+        site.reload,
+        lambda: "targets: [a]\n",
+        "1.2<3>",
+    )
     listeners = Listeners(application(sources))
     (opened,) = await listeners.open([ANY_PORT])
     site.url = f"http://{opened}"
@@ -221,7 +227,7 @@ def test_landing(in_loop: InLoop) -> None:
         assert b"<!doctype html>" in page.body
         assert b"Version 1.2&lt;3&gt;." in page.body
         assert {f"/{link}" for link in links} == {*PATHS} - {"/"}
-        assert followed == [200, 200, 200]
+        assert followed == [200] * (len(PATHS) - 1)
 
     in_loop(story())
 
@@ -281,7 +287,7 @@ def test_a_port_that_is_taken(in_loop: InLoop) -> None:
 
     async def story(taken: int) -> None:
         listeners = Listeners(
-            application(Sources(Site().metrics, bool, Site().reload, "1"))
+            application(Sources(Site().metrics, bool, Site().reload, str, "1"))
         )
         with pytest.raises(ListenError) as raised:
             await listeners.open([ANY_PORT, ListenAddress("127.0.0.1", taken)])
@@ -304,7 +310,7 @@ def test_an_address_that_is_not_ours(in_loop: InLoop) -> None:
 
     async def story() -> None:
         listeners = Listeners(
-            application(Sources(Site().metrics, bool, Site().reload, "1"))
+            application(Sources(Site().metrics, bool, Site().reload, str, "1"))
         )
         with pytest.raises(ListenError, match=r"^cannot listen on 192\.0\.2\.1:0: \w+"):
             await listeners.open([ListenAddress("192.0.2.1", 0)])
@@ -319,7 +325,7 @@ def test_several_addresses(in_loop: InLoop) -> None:
     async def story() -> None:
         site = Site()
         listeners = Listeners(
-            application(Sources(site.metrics, bool, site.reload, "1"))
+            application(Sources(site.metrics, bool, site.reload, str, "1"))
         )
         opened = await listeners.open([ANY_PORT, ANY_PORT])
         async with ClientSession() as site.session:
