@@ -11,7 +11,8 @@ SMTP.md, `CODE CLOSE [PHASE REASON]`: the greeting's code (0: no complete greeti
 close class (`a/b`: either), and what failed. Without one it is `220 clean`: success.
 
 `LOOKUPS` are the rows of names that a DNS server of the row is asked for, and of mail
-domains, whose exchangers it is asked for first.
+domains, whose exchangers it is asked for first. Beside it a resolver that validates may
+tell of TLSA records, and a policy host may serve what the domain asks of its senders.
 
 Secrets and certificates are rows' data too: `ENVIRONMENT` and the two tables of files
 say what a ring has to set before it plays, and a file that a row names is one in the
@@ -25,8 +26,12 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from exporter.demo.certificates import Kind, authority, issue
 from exporter.demo.script import (
@@ -63,7 +68,7 @@ from exporter.demo.script import (
     script,
 )
 from exporter.demo.script import Expect as Command
-from exporter.outcome import Failure
+from exporter.outcome import DaneFacts, Failure
 from exporter.targets import Auth, Expect, Mail, Module, SecretSource, Timeouts
 from exporter.vocabulary import (
     Close,
@@ -76,6 +81,7 @@ from exporter.vocabulary import (
     Quirk,
     QuitPolicy,
     Reason,
+    StsMode,
     TlsMode,
     TlsVersion,
     Unsolicited,
@@ -88,6 +94,7 @@ class Port(Enum):
 
     OPEN = auto()
     SPARED = auto()  # open, and nobody may connect
+    STARVED = auto()  # open, and the prober has no descriptor left for it
     CLOSED = auto()
     FILTERED = auto()
     ABSENT = auto()  # not even a file where the Unix socket should be
@@ -108,7 +115,34 @@ class Encrypted(NamedTuple):
     kind: Kind  # of the certificate
     name: str  # that it was issued for
     problems: frozenset[Reason]
+    verified: bool | None
     close_notify: bool
+
+
+class Says(Enum):
+    """How a validating resolver answers for TLSA records."""
+
+    SECURE = auto()
+    INSECURE = auto()  # for the host too
+    BOGUS = auto()  # it fails, unless it is asked not to validate
+    FAILS = auto()
+    SILENT = auto()
+    ABSENT = auto()  # there is no resolver
+
+
+class Vouched(NamedTuple):
+    """The TLSA records of the target's host, and what a resolver says of them."""
+
+    records: tuple[str, ...] = ()  # as in a zone file, without their owner
+    says: Says = Says.SECURE
+    alias_of: str = ""  # the host is an alias of this name, whose records they are
+
+
+class Held(NamedTuple):
+    """What the outcome must tell of a domain's MTA-STS policy."""
+
+    mode: StsMode | None  # None: there is none
+    verified: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +168,10 @@ class Scenario:
     tls: Encrypted | None  # None: no handshake is completed
     # Of names; None: nobody is asked.
     zones: Mapping[str, Zone] | None = None
+    tlsa: Vouched | None = None  # None: no validating resolver is named
+    dane: DaneFacts | None = None  # None: no records are asked for
+    published: str | None = None  # what the policy host serves; None: nobody is asked
+    sts: Held | None = None  # None: no policy is asked for
     name: str = ""  # what leads to `host`, where the server is; "": itself
     domain: str = ""  # a mail domain; `name` is one of its exchangers, "" none of them
     # What other addresses do at the same port.
@@ -278,6 +316,10 @@ def _row(  # noqa: PLR0913 -- the columns of the table
     answered: str = "",
     tls: str = "",
     zones: Mapping[str, Zone] | None = None,
+    tlsa: Vouched | None = None,
+    dane: DaneFacts | None = None,
+    published: str | None = None,
+    sts: str = "",
     name: str = "",
     domain: str = "",
     beside: Mapping[str, Port] | None = None,
@@ -301,8 +343,12 @@ def _row(  # noqa: PLR0913 -- the columns of the table
         within=within,
         first_byte_within=first_byte_within,
         answered=_answered(*answered.split()) if answered else None,
-        tls=_encrypted(*tls.split()) if tls else None,
+        tls=_encrypted(module, *tls.split()) if tls else None,
         zones=zones,
+        tlsa=tlsa,
+        dane=dane,
+        published=published,
+        sts=_held(*sts.split()) if sts else None,
         name=name,
         domain=domain,
         beside=beside or {},
@@ -315,6 +361,8 @@ _REASONS = {reason.value: reason for reason in Reason}
 _CLOSES = {close.value: close for close in Close}
 _QUIRKS = {quirk.value: quirk for quirk in Quirk}
 _UNSOLICITED = {what.value: what for what in Unsolicited}
+_STS_MODES = {mode.value: mode for mode in StsMode} | {"absent": None}
+_VERDICTS = {"verified": True, "unverified": False, "unjudged": None}
 
 
 def _failure(phase: str, reason: str) -> Failure:
@@ -325,11 +373,26 @@ def _answered(phase: str, code: str, status: str | None = None) -> Answered:
     return Answered(_PHASES[phase], int(code), status)
 
 
-def _encrypted(kind: str, *words: str) -> Encrypted:
-    """Read `KIND[:name] [notify] [problem ...]`."""
+def _encrypted(module: Module, kind: str, *words: str) -> Encrypted:
+    """Read `KIND[:name] [notify] [problem ...] [verdict]`.
+
+    Without a verdict it is that of the authorities, where the module asks them.
+    """
     kind, _, name = kind.partition(":")
-    problems = frozenset(_REASONS[word] for word in words if word != "notify")
-    return Encrypted(Kind[kind], name or "mail.test", problems, "notify" in words)
+    problems = frozenset(_REASONS[word] for word in words if word in _REASONS)
+    verdicts = [_VERDICTS[word] for word in words if word in _VERDICTS]
+    of_authorities = None if module.verify is Policy.OFF else not problems
+    return Encrypted(
+        Kind[kind],
+        name or "mail.test",
+        problems,
+        verified=verdicts[0] if verdicts else of_authorities,
+        close_notify="notify" in words,
+    )
+
+
+def _held(mode: str, verdict: str = "unjudged") -> Held:
+    return Held(_STS_MODES[mode], _VERDICTS[verdict])
 
 
 def _greets(
@@ -691,6 +754,8 @@ ADDRESSES = (
     _row("N02", "filtered port: our limit counts, not the kernel's 127 s", G, (),
         "0 none connect timeout", port=Port.FILTERED, at_least=("connect", 1.95),
         within=2.5),
+    _row("N21", "the prober is out of descriptors: not the server's fault", G,
+        (GRT, QUI), "0 none connect local_error", port=Port.STARVED, within=1.0),
     _row("N17", "a literal asks no resolver", G, (GRT, QUI)),
     _row("N18", "over IPv6", G, (GRT, QUI), host="::1"),
     _row("N23", "a listener that expects a PROXY header", G,
@@ -1756,6 +1821,405 @@ INSIDE_TLS = (
         "220 code_421 starttls unavailable"),
 )
 
+ENCRYPTED_EXCHANGERS = (
+    _row("M11", "the exchanger's own name is asked for and verified",
+        _with(S, tls_server_name=None),
+        (_starttls(ENCRYPTED, tls=_tls(name="a.test", sni="a.test")),),
+        tls="GOOD:a.test notify", zones=_TWO_EXCHANGERS, domain="mail.test",
+        name="a.test"),
+    _row("M12", "a certificate for the domain is none for its exchanger",
+        _with(S, tls_server_name=None),
+        (_starttls(QUI_TLS, tls=_tls(name="mail.test", sni="a.test")),),
+        "220 clean tls name_mismatch", tls="GOOD notify name_mismatch",
+        zones=_TWO_EXCHANGERS, domain="mail.test", name="a.test"),
+)
+
+# fmt: on
+
+# --- TLSA records (SMTP.md 6.12)
+
+DANE = _with(S, name="dane", tls_server_name=None, dane=Policy.ENFORCE)
+DANE_REPORT = _with(DANE, dane=Policy.REPORT)
+DANE_SO = _with(DANE, tls=TlsMode.OPPORTUNISTIC)
+DANE_I = _with(DANE, tls=TlsMode.IMPLICIT)
+_MAIL = {"mail.test": Zone(a=_HERE)}
+
+
+def _describing(fields: str, der: bytes) -> str:
+    """Spell the TLSA record of a certificate, of these three fields."""
+    _, selector, matching = fields.split()
+    key = x509.load_der_x509_certificate(der).public_key()
+    selected = {
+        "0": der,
+        "1": key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    }[selector]
+    data = {"0": selected, "1": sha256(selected).digest()}[matching]
+    return f"{fields} {data.hex()}"
+
+
+_LEAF, _ISSUER = issue(Kind.GOOD).chain
+_ROOT = x509.load_pem_x509_certificate(authority()).public_bytes(Encoding.DER)
+_FALLEN = issue(Kind.EXPIRED_OTHER_NAME).chain[0]
+_OWN = issue(Kind.SELF_SIGNED).chain[0]
+_UNKNOWN_LEAF, _UNKNOWN_ISSUER = issue(Kind.UNKNOWN_CA).chain
+
+OF_LEAF = _describing("3 1 1", _LEAF)
+OF_FALLEN = _describing("3 1 1", _FALLEN)
+OF_OWN = _describing("3 1 1", _OWN)
+OF_UNKNOWN = _describing("3 1 1", _UNKNOWN_LEAF)
+OF_ISSUER = _describing("2 0 1", _ISSUER)
+# RFC 7672 section 3.1.3: of no use to a sender.
+UNUSABLE = (_describing("0 0 1", _ROOT), _describing("1 1 1", _OWN))
+
+# What an outcome tells of them.
+VOUCHED = DaneFacts(True, usable=1, unusable=0, verified=True)
+REFUTED = DaneFacts(True, usable=1, unusable=0, verified=False)
+UNHELD = DaneFacts(True, usable=1, unusable=0)
+USELESS = DaneFacts(True, usable=0, unusable=2)
+PROVEN_ABSENT = DaneFacts(True, usable=0, unusable=0)
+UNSIGNED = DaneFacts(False, usable=0, unusable=0)
+NOT_FOUND_OUT = DaneFacts(False, usable=0, unusable=0, verified=False)
+
+
+def _dane(
+    id: str,  # noqa: A002 -- the column's name
+    note: str,
+    module: Module,
+    parts: tuple[Step | bytes | Script, ...],
+    end: str = "220 clean",
+    *records: str,
+    says: Says = Says.SECURE,
+    **columns: Any,
+) -> Scenario:
+    """Make a row of a host whose TLSA records are these."""
+    usual = {"zones": _MAIL, "name": "mail.test.", "tlsa": Vouched(records, says)}
+    return _row(id, note, module, parts, end, **usual | columns)
+
+
+def _unheard(
+    id: str,  # noqa: A002 -- the column's name
+    note: str,
+    says: Says,
+    reason: str,
+    **columns: Any,
+) -> Iterator[Scenario]:
+    """Make the rows of a lookup that fails: nobody is connected to, or all is well."""
+    yield _dane(
+        id,
+        note,
+        DANE,
+        (),
+        f"0 none dns {reason}",
+        OF_LEAF,
+        says=says,
+        port=Port.SPARED,
+        dane=NOT_FOUND_OUT,
+        **{"within": 1.0} | columns,
+    )
+    yield _dane(
+        f"{id}-report",
+        f"{note}, and that is reported",
+        DANE_REPORT,
+        (_starttls(ENCRYPTED),),
+        "220 clean",
+        OF_LEAF,
+        says=says,
+        tls="GOOD notify unverified",
+        dane=NOT_FOUND_OUT,
+        at_least=columns.get("at_least"),
+    )
+
+
+# fmt: off
+
+WITHOUT_RECORDS = (
+    _row("XD09", "an address has no records, and nobody is asked for them",
+        _with(DANE, tls_server_name="mail.test"), (_starttls(ENCRYPTED),),
+        tls="GOOD notify", tlsa=Vouched((OF_OWN,), Says.ABSENT)),
+)
+
+RECORDS = (
+    _dane("D01", "3 1 1 matches, and neither name nor date count", DANE,
+        (_starttls(ENCRYPTED, tls=_tls(Kind.EXPIRED_OTHER_NAME)),), "220 clean",
+        OF_FALLEN, tls="EXPIRED_OTHER_NAME notify name_mismatch cert_expired verified",
+        dane=VOUCHED),
+    _dane("D01-implicit", "with implicit TLS", DANE_I,
+        (_implicit(GRT, ENCRYPTED, tls=_tls(Kind.SELF_SIGNED)),), "220 clean",
+        OF_OWN, tls="SELF_SIGNED notify untrusted verified", dane=VOUCHED),
+    _dane("D01-opportunistic", "STARTTLS is offered, and asked for", DANE_SO,
+        (_starttls(ENCRYPTED, tls=_tls(Kind.SELF_SIGNED)),), "220 clean",
+        OF_OWN, tls="SELF_SIGNED notify untrusted verified", dane=VOUCHED),
+    _dane("D01-report", "the authorities are asked too, and theirs is a report",
+        _with(DANE_REPORT, verify=Policy.REPORT),
+        (_starttls(ENCRYPTED, tls=_tls(Kind.SELF_SIGNED)),), "220 clean",
+        OF_OWN, tls="SELF_SIGNED notify untrusted verified", dane=VOUCHED),
+    _dane("D01-enforced", "a report does not stand in for the authorities", DANE_REPORT,
+        (_starttls(QUI_TLS, tls=_tls(Kind.EXPIRED)),), "220 clean tls cert_expired",
+        _describing("3 0 1", issue(Kind.EXPIRED).chain[0]),
+        tls="EXPIRED notify cert_expired verified", dane=VOUCHED),
+    _dane("D01-off", "nobody asks the authorities", _with(DANE, verify=Policy.OFF),
+        (_starttls(ENCRYPTED, tls=_tls(Kind.SELF_SIGNED)),), "220 clean",
+        OF_OWN, tls="SELF_SIGNED notify untrusted verified", dane=VOUCHED),
+    _dane("D02", "3 1 1 does not match, and the authorities do not help", DANE,
+        (_starttls(QUI_TLS),), "220 clean tls dane_mismatch", OF_OWN,
+        tls="GOOD notify unverified", dane=REFUTED),
+    _dane("D02-implicit", "with implicit TLS", DANE_I, (_implicit(GRT, QUI_TLS),),
+        "220 clean tls dane_mismatch", OF_OWN, tls="GOOD notify unverified",
+        dane=REFUTED),
+    _dane("D02-report", "the mismatch is reported", DANE_REPORT,
+        (_starttls(ENCRYPTED),), "220 clean", OF_OWN, tls="GOOD notify unverified",
+        dane=REFUTED),
+    _dane("D04", "usages 0 and 1 only: TLS without authentication", DANE,
+        (_starttls(ENCRYPTED, tls=_tls(Kind.SELF_SIGNED)),), "220 clean", *UNUSABLE,
+        tls="SELF_SIGNED notify untrusted", dane=USELESS),
+    _dane("D04-beside", "usage 1 would match, and does not count", DANE,
+        (_starttls(QUI_TLS, tls=_tls(Kind.SELF_SIGNED)),),
+        "220 clean tls dane_mismatch", *UNUSABLE, OF_LEAF,
+        tls="SELF_SIGNED notify untrusted unverified",
+        dane=DaneFacts(True, usable=1, unusable=2, verified=False)),
+    _dane("D04-report", "a report leaves the authorities in their place", DANE_REPORT,
+        (_starttls(QUI_TLS, tls=_tls(Kind.SELF_SIGNED)),), "220 clean tls untrusted",
+        *UNUSABLE, tls="SELF_SIGNED notify untrusted", dane=USELESS),
+    _dane("D06", "signed records, and STARTTLS is not offered", DANE, (GRT, EHL, QUI),
+        "220 clean starttls not_offered", OF_LEAF, dane=UNHELD),
+    _dane("D06-opportunistic", "signed records make TLS mandatory", DANE_SO,
+        (GRT, EHL, QUI), "220 clean starttls not_offered", OF_LEAF, dane=UNHELD),
+    _dane("D06-deferred", "so a deferral is no reason to go on in the clear", DANE_SO,
+        (GRT, EHS, STS, b"454 4.7.0 TLS not available\r\n", QUI),
+        "220 clean starttls deferred", OF_LEAF, dane=UNHELD),
+    _dane("D06-unusable", "and unusable ones do so too", DANE_SO, (GRT, EHL, QUI),
+        "220 clean starttls not_offered", *UNUSABLE, dane=USELESS),
+    _dane("D06-report", "a report makes nothing mandatory",
+        _with(DANE_REPORT, tls=TlsMode.OPPORTUNISTIC), (GRT, EHL, QUI), "220 clean",
+        OF_LEAF, dane=UNHELD),
+    _dane("XD01", "2 0 1 is for the intermediate of a root that nobody knows", DANE,
+        (_starttls(ENCRYPTED, tls=_tls(Kind.UNKNOWN_CA)),), "220 clean",
+        _describing("2 0 1", _UNKNOWN_ISSUER),
+        tls="UNKNOWN_CA notify untrusted verified", dane=VOUCHED),
+    _dane("XD02", "2 0 1 is for the root, which servers do not send", DANE,
+        (_starttls(QUI_TLS),), "220 clean tls dane_mismatch",
+        _describing("2 0 1", _ROOT), tls="GOOD notify unverified", dane=REFUTED),
+    _dane("XD03", "2 0 0 is the root itself", DANE, (_starttls(ENCRYPTED),),
+        "220 clean", _describing("2 0 0", _ROOT), tls="GOOD notify verified",
+        dane=VOUCHED),
+    _dane("XD04", "below an authority names count", DANE,
+        (_starttls(QUI_TLS, tls=_tls(Kind.OTHER_NAME)),),
+        "220 clean tls dane_mismatch", OF_ISSUER,
+        tls="OTHER_NAME notify name_mismatch unverified", dane=REFUTED),
+    _dane("XD05", "and so do dates", DANE,
+        (_starttls(QUI_TLS, tls=_tls(Kind.EXPIRED)),), "220 clean tls dane_mismatch",
+        OF_ISSUER, tls="EXPIRED notify cert_expired unverified", dane=REFUTED),
+    _dane("XD06", "one record of two matches, while a key is replaced", DANE,
+        (_starttls(ENCRYPTED, tls=_tls(Kind.SELF_SIGNED)),), "220 clean", OF_LEAF,
+        OF_OWN, tls="SELF_SIGNED notify untrusted verified",
+        dane=DaneFacts(True, usable=2, unusable=0, verified=True)),
+    _dane("XD07", "the host is an alias: SNI asks for the name that has the records",
+        DANE,
+        (_starttls(ENCRYPTED, tls=_tls(name="mail.test", sni="base.test")),),
+        "220 clean", tlsa=Vouched((OF_ISSUER,), alias_of="base.test"),
+        zones={"mail.test": Zone(alias_of="base.test"), "base.test": Zone(a=_HERE)},
+        tls="GOOD notify verified", dane=VOUCHED),
+    _dane("XD07-base", "below an authority that name counts too", DANE,
+        (_starttls(ENCRYPTED, tls=_tls(name="base.test", sni="base.test")),),
+        "220 clean", tlsa=Vouched((OF_ISSUER,), alias_of="base.test"),
+        zones={"mail.test": Zone(alias_of="base.test"), "base.test": Zone(a=_HERE)},
+        tls="GOOD:base.test notify name_mismatch verified", dane=VOUCHED),
+    _dane("XD08", "SNI asks for the host, whatever name the authorities vouch for",
+        _with(DANE, tls_server_name="other.test"),
+        (_starttls(ENCRYPTED, tls=_tls(Kind.OTHER_NAME)),), "220 clean",
+        _describing("3 1 1", issue(Kind.OTHER_NAME).chain[0]),
+        tls="OTHER_NAME notify verified", dane=VOUCHED),
+    *_unheard("XD10", "the lookup fails", Says.FAILS, "servfail"),
+    *_unheard("XD11", "the resolver is silent", Says.SILENT, "timeout",
+        at_least=("dns", 1.95), within=2.5),
+    *_unheard("XD12", "the signature does not fit", Says.BOGUS, "dnssec_bogus"),
+    *_unheard("XD13", "there is no resolver", Says.ABSENT, "servfail"),
+    _dane("XD14", "it is silent for longer than the probe has",
+        _limits(DANE, deadline=1.0), (), "0 none dns deadline", OF_LEAF,
+        says=Says.SILENT, port=Port.SPARED, dane=NOT_FOUND_OUT,
+        at_least=("dns", 0.95), within=1.5),
+    _dane("XD15", "the records are there, and the name is not", DANE, (),
+        "0 none dns nxdomain", OF_LEAF, zones={}, port=Port.SPARED, dane=UNHELD,
+        within=1.0),
+    _dane("XD20", "records that nobody vouches for are none", DANE,
+        (_starttls(ENCRYPTED),), "220 clean", OF_OWN, says=Says.INSECURE,
+        tls="GOOD notify", dane=UNSIGNED),
+    _dane("XD21", "so the authorities decide", DANE,
+        (_starttls(QUI_TLS, tls=_tls(Kind.SELF_SIGNED)),), "220 clean tls untrusted",
+        OF_OWN, says=Says.INSECURE, tls="SELF_SIGNED notify untrusted", dane=UNSIGNED),
+    _dane("XD22", "and TLS is as mandatory as it was", DANE_SO, (GRT, EHL, QUI),
+        "220 clean", OF_OWN, says=Says.INSECURE, dane=UNSIGNED),
+    _dane("XD23", "that there are none is proven", DANE, (_starttls(ENCRYPTED),),
+        tls="GOOD notify", dane=PROVEN_ABSENT),
+    _dane("XD24", "so the authorities decide", DANE,
+        (_starttls(QUI_TLS, tls=_tls(Kind.SELF_SIGNED)),), "220 clean tls untrusted",
+        tls="SELF_SIGNED notify untrusted", dane=PROVEN_ABSENT),
+    _dane("XD25", "and TLS is as mandatory as it was", DANE_SO, (GRT, EHL, QUI),
+        dane=PROVEN_ABSENT),
+    _dane("M12-dane", "below an authority the domain's name counts too", DANE,
+        (_starttls(ENCRYPTED, tls=_tls(name="mail.test", sni="a.test")),), "220 clean",
+        OF_ISSUER, tls="GOOD notify name_mismatch verified", dane=VOUCHED,
+        zones=_TWO_EXCHANGERS, domain="mail.test", name="a.test"),
+    _dane("M04-dane", "null MX: the domain's own records are nothing to ask for", DANE,
+        (), "0 none dns null_mx", OF_LEAF, says=Says.FAILS,
+        zones={"mail.test": Zone(mx=((0, ""),), a=_HERE)}, domain="mail.test", name="",
+        port=Port.SPARED, within=1.0),
+)
+
+# fmt: on
+
+# --- MTA-STS policies (RFC 8461)
+
+BY_POLICY = _with(S, name="sts", tls_server_name=None, mta_sts=Policy.ENFORCE)
+BY_POLICY_REPORT = _with(BY_POLICY, mta_sts=Policy.REPORT)
+BY_POLICY_SO = _with(BY_POLICY, tls=TlsMode.OPPORTUNISTIC)
+# The authorities are asked for the sake of the policy.
+BY_POLICY_ALONE = _with(BY_POLICY, verify=Policy.REPORT)
+_STS_RECORD = {"_mta-sts.mail.test": Zone(txt=((b"v=STSv1; id=1;",),))}
+_STS_ZONES = _TWO_EXCHANGERS | _STS_RECORD | {"mta-sts.mail.test": Zone(a=_HERE)}
+POLICY_SECONDS = 86400
+
+
+def policy_file(mode: str = "enforce", *hosts: str) -> str:
+    """Write a policy that names these hosts."""
+    named = "".join(f"mx: {host}\n" for host in hosts)
+    return f"version: STSv1\nmode: {mode}\n{named}max_age: {POLICY_SECONDS}\n"
+
+
+def _sts(
+    id: str,  # noqa: A002 -- the column's name
+    note: str,
+    module: Module,
+    parts: tuple[Step | bytes | Script, ...],
+    end: str = "220 clean",
+    *,
+    published: str = policy_file("enforce", "a.test"),
+    **columns: Any,
+) -> Scenario:
+    """Make a row of an exchanger of a domain that publishes this."""
+    usual = {"zones": _STS_ZONES, "domain": "mail.test", "name": "a.test"}
+    return _row(id, note, module, parts, end, published=published, **usual | columns)
+
+
+def _of_a(kind: Kind = Kind.GOOD) -> Tls:
+    """Shake hands as the exchanger, with a certificate for it."""
+    return _tls(kind, name="a.test", sni="a.test")
+
+
+_OTHERS = policy_file("enforce", "b.test")
+_TESTING = policy_file("testing", "a.test")
+
+# fmt: off
+
+POLICIES_OF_DOMAINS = (
+    _sts("XS01", "the policy is satisfied", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify",
+        sts="enforce verified"),
+    _sts("XS01-wildcard", "it names all hosts below a domain", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify",
+        published=policy_file("enforce", "b.test", "*.test"), sts="enforce verified"),
+    _sts("XS01-off", "the module asks nobody else",
+        _with(BY_POLICY, verify=Policy.OFF), (_starttls(ENCRYPTED, tls=_of_a()),),
+        tls="GOOD:a.test notify", sts="enforce verified"),
+    _sts("XS01-opportunistic", "STARTTLS is offered, and asked for", BY_POLICY_SO,
+        (_starttls(ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify",
+        sts="enforce verified"),
+    _sts("XS01-implicit", "with implicit TLS", _with(BY_POLICY, tls=TlsMode.IMPLICIT),
+        (_implicit(GRT, ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify",
+        sts="enforce verified"),
+    _sts("XS02", "the policy names other hosts", BY_POLICY, (),
+        "0 none dns sts_mismatch", published=_OTHERS, port=Port.SPARED, within=1.5,
+        sts="enforce unverified"),
+    _sts("XS02-report", "and that is reported", BY_POLICY_REPORT,
+        (_starttls(ENCRYPTED, tls=_of_a()),), published=_OTHERS,
+        tls="GOOD:a.test notify", sts="enforce unverified"),
+    _sts("XS03", "the certificate has expired", BY_POLICY_ALONE,
+        (_starttls(QUI_TLS, tls=_of_a(Kind.EXPIRED)),), "220 clean tls sts_mismatch",
+        tls="EXPIRED:a.test notify cert_expired", sts="enforce unverified"),
+    _sts("XS03-name", "the certificate is for the domain", BY_POLICY_ALONE,
+        (_starttls(QUI_TLS, tls=_tls(name="mail.test", sni="a.test")),),
+        "220 clean tls sts_mismatch", tls="GOOD notify name_mismatch",
+        sts="enforce unverified"),
+    _sts("XS03-other", "so it is, and the module has that name verified",
+        _with(BY_POLICY, tls_server_name="mail.test"), (_starttls(QUI_TLS),),
+        "220 clean tls sts_mismatch", tls="GOOD notify", sts="enforce unverified"),
+    _sts("XS03-verify", "what exactly is wrong is told where the module enforces it",
+        BY_POLICY, (_starttls(QUI_TLS, tls=_of_a(Kind.EXPIRED)),),
+        "220 clean tls cert_expired", tls="EXPIRED:a.test notify cert_expired",
+        sts="enforce unverified"),
+    _sts("XS03-report", "nobody enforces anything",
+        _with(BY_POLICY_ALONE, mta_sts=Policy.REPORT),
+        (_starttls(ENCRYPTED, tls=_of_a(Kind.EXPIRED)),),
+        tls="EXPIRED:a.test notify cert_expired", sts="enforce unverified"),
+    _sts("XS03-weak", "a weak key is not the policy's business", BY_POLICY_ALONE,
+        (_starttls(ENCRYPTED, tls=_of_a(Kind.WEAK_KEY)),),
+        tls="WEAK_KEY:a.test notify cert_weak", sts="enforce verified"),
+    _sts("XS04", "the policy makes TLS mandatory", BY_POLICY_SO, (GRT, EHL, QUI),
+        "220 clean starttls not_offered", sts="enforce"),
+    _sts("XS04-deferred", "so a deferral is no reason to go on in the clear",
+        BY_POLICY_SO, (GRT, EHS, STS, b"454 4.7.0 TLS not available\r\n", QUI),
+        "220 clean starttls deferred", sts="enforce"),
+    _sts("XS04-report", "a report makes nothing mandatory",
+        _with(BY_POLICY_SO, mta_sts=Policy.REPORT), (GRT, EHL, QUI), sts="enforce"),
+    _sts("XS05", "testing, and it would be satisfied", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),), published=_TESTING,
+        tls="GOOD:a.test notify", sts="testing verified"),
+    _sts("XS05-host", "testing never fails: another host", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),),
+        published=policy_file("testing", "b.test"), tls="GOOD:a.test notify",
+        sts="testing unverified"),
+    _sts("XS05-certificate", "testing never fails: an expired certificate",
+        BY_POLICY_ALONE, (_starttls(ENCRYPTED, tls=_of_a(Kind.EXPIRED)),),
+        published=_TESTING, tls="EXPIRED:a.test notify cert_expired",
+        sts="testing unverified"),
+    _sts("XS05-plain", "testing never fails: no STARTTLS", BY_POLICY_SO,
+        (GRT, EHL, QUI), published=_TESTING, sts="testing"),
+    _sts("XS06", "a policy of mode none asks nothing", BY_POLICY_ALONE,
+        (_starttls(ENCRYPTED, tls=_of_a(Kind.EXPIRED)),),
+        published=policy_file("none"), tls="EXPIRED:a.test notify cert_expired",
+        sts="none"),
+    _sts("XS06-plain", "nor does it ask for TLS", BY_POLICY_SO, (GRT, EHL, QUI),
+        published=policy_file("none"), sts="none"),
+    _sts("XS07", "the policy host does not exist", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify",
+        zones=_TWO_EXCHANGERS | _STS_RECORD, sts="absent unverified"),
+    _sts("XS07-plain", "so TLS is as mandatory as it was", BY_POLICY_SO,
+        (GRT, EHL, QUI), zones=_TWO_EXCHANGERS | _STS_RECORD, sts="absent unverified"),
+    _sts("XS07-expired", "and nobody is held against it", BY_POLICY_ALONE,
+        (_starttls(ENCRYPTED, tls=_of_a(Kind.EXPIRED)),),
+        tls="EXPIRED:a.test notify cert_expired", zones=_TWO_EXCHANGERS | _STS_RECORD,
+        sts="absent unverified"),
+    _sts("XS07-file", "the file is no policy", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),), published="version: STSv2\n",
+        tls="GOOD:a.test notify", sts="absent unverified"),
+    _sts("XS07-record", "the record cannot be looked up", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify",
+        zones=_STS_ZONES | {"_mta-sts.mail.test": Zone(rcode=SERVFAIL)},
+        sts="absent unverified"),
+    _sts("XS07-silent", "nobody answers for the record, and the probe goes on",
+        BY_POLICY, (_starttls(ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify",
+        zones=_STS_ZONES | {"_mta-sts.mail.test": Zone(silent=True)},
+        within=3.5, sts="absent unverified"),
+    _sts("XS08", "without a record there is no policy, and nothing wrong", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify",
+        zones=_TWO_EXCHANGERS, sts="absent"),
+    _sts("XS09", "a host that nobody's domain led to has no policy", BY_POLICY,
+        (_starttls(ENCRYPTED, tls=_of_a()),), tls="GOOD:a.test notify", domain=""),
+    _sts("XS10", "signed records decide, and the policy does not overrule them",
+        _with(BY_POLICY, dane=Policy.ENFORCE),
+        (_starttls(ENCRYPTED, tls=_tls(Kind.SELF_SIGNED, sni="a.test")),),
+        tlsa=Vouched((OF_OWN,)), dane=VOUCHED,
+        tls="SELF_SIGNED notify untrusted name_mismatch verified",
+        sts="enforce unverified"),
+    _sts("XS11", "nor does it where they do not match (RFC 8461 section 2)",
+        _with(BY_POLICY, dane=Policy.ENFORCE), (_starttls(QUI_TLS, tls=_of_a()),),
+        "220 clean tls dane_mismatch", tlsa=Vouched((OF_OWN,)), dane=REFUTED,
+        tls="GOOD:a.test notify unverified", sts="enforce verified"),
+    _sts("XS12", "a domain without exchangers is no host for its policy to name",
+        BY_POLICY, (), "0 none dns null_mx", name="", port=Port.SPARED,
+        zones=_STS_ZONES | {"mail.test": Zone(mx=((0, ""),), a=_HERE)}, within=1.0),
+)
+
 # fmt: on
 
 
@@ -1824,25 +2288,15 @@ SCENARIOS = tuple(
             *GOOD_CERTIFICATES,
             *HANDSHAKES,
             *INSIDE_TLS,
+            *WITHOUT_RECORDS,
         )
     )
 )
 
-# fmt: off
-
-ENCRYPTED_EXCHANGERS = (
-    _row("M11", "the exchanger's own name is asked for and verified",
-        _with(S, tls_server_name=None),
-        (_starttls(ENCRYPTED, tls=_tls(name="a.test", sni="a.test")),),
-        tls="GOOD:a.test notify", zones=_TWO_EXCHANGERS, domain="mail.test",
-        name="a.test"),
-    _row("M12", "a certificate for the domain is none for its exchanger",
-        _with(S, tls_server_name=None),
-        (_starttls(QUI_TLS, tls=_tls(name="mail.test", sni="a.test")),),
-        "220 clean tls name_mismatch", tls="GOOD notify name_mismatch",
-        zones=_TWO_EXCHANGERS, domain="mail.test", name="a.test"),
+LOOKUPS = (
+    *NAMES,
+    *EXCHANGERS,
+    *ENCRYPTED_EXCHANGERS,
+    *RECORDS,
+    *POLICIES_OF_DOMAINS,
 )
-
-# fmt: on
-
-LOOKUPS = (*NAMES, *EXCHANGERS, *ENCRYPTED_EXCHANGERS)

@@ -44,7 +44,7 @@ class Authentication:
         module, demands = self.target.module, self.demands
         examined = self.trust.examine(agreed.chain, demands.reference, module.ca_file)
         dane = self._held_against_tlsa(agreed)
-        sts = self._held_against_policy(examined.problems)
+        sts = self._held_against_policy(agreed)
         believed = dane.verified if dane else None
         if believed is None and module.verify is not Policy.OFF:
             believed = not examined.problems
@@ -71,11 +71,14 @@ class Authentication:
         found = matches(agreed.chain, answer.records, names, time.time())
         return facts._replace(verified=found)
 
-    def _held_against_policy(self, problems: frozenset[Reason]) -> StsFacts | None:
+    def _held_against_policy(self, agreed: Agreed) -> StsFacts | None:
         facts, policy = self.timeline.sts, self.demands.policy
         if facts is None or policy is None:
             return facts
-        return facts._replace(verified=satisfied(policy, self.target.host, problems))
+        target = self.target
+        host = target.host.removesuffix(".")  # whatever name the module has verified
+        examined = self.trust.examine(agreed.chain, host, target.module.ca_file)
+        return facts._replace(verified=satisfied(policy, host, examined.problems))
 
     def _refusal(
         self,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.outcome import DaneFacts, StsFacts
+from exporter.probe import clock
 from exporter.probe.limit import Limit
 from exporter.probe.policies import Policies
 from exporter.probe.resolve import literal
@@ -39,7 +40,8 @@ async def demands_of(
     """Find out what is asked of a target.
 
     Tells the timeline the facts. Raises Interrupted, in phase dns, where the module
-    enforces what cannot be found out or does not allow this host.
+    enforces what cannot be found out or does not allow this host. A domain whose
+    exchangers are not known is no host: nobody is asked about it.
     """
     module = target.module
     name = module.tls_server_name or target.host
@@ -48,7 +50,7 @@ async def demands_of(
         None if reference and reference.family is None else name.removesuffix("."),
         None if reference else name.removesuffix("."),
     )
-    if module.tls is TlsMode.NONE:
+    if module.tls is TlsMode.NONE or _is_lost(target):
         return demands
     if module.dane is not Policy.OFF:
         demands = await _ask_tlsa(target, demands, deadline, timeline)
@@ -71,6 +73,10 @@ def insisting(module: Module, demands: Demands) -> Module:
     return module
 
 
+def _is_lost(target: Target) -> bool:
+    return target.exchanger is not None and target.exchanger.preference is None
+
+
 async def _ask_tlsa(
     target: Target, demands: Demands, deadline: Limit, timeline: Timeline
 ) -> Demands:
@@ -79,7 +85,7 @@ async def _ask_tlsa(
     module = target.module
     if module.dane_resolver is None or literal(target.host):
         return demands
-    with timeline.phase(Phase.DNS):
+    with timeline.phase(Phase.DNS) as span:
         limit = Limit.after(module.timeouts.dns, deadline)
         seconds = limit.at - time.monotonic()
         try:
@@ -95,6 +101,7 @@ async def _ask_tlsa(
             timed_out = interrupted.reason is Reason.TIMEOUT
             reason = limit.reason if timed_out else interrupted.reason
             raise Interrupted(reason, detail=interrupted.detail) from interrupted
+        span.complete(clock.now())
     good = sum(map(usable, answer.records))
     timeline.dane = DaneFacts(answer.secure, good, len(answer.records) - good)
     if not (answer.secure and answer.records):

@@ -6,8 +6,9 @@ import socket
 
 import aiodns.error as dns
 import pytest
+from dns.exception import DNSException, FormError
 
-from exporter.probe.door import Door, connecting, opening, resolving, talking
+from exporter.probe.door import Door, asking, connecting, opening, resolving, talking
 from exporter.smtp.exchange import Interrupted
 from exporter.vocabulary import Phase, Reason
 
@@ -58,6 +59,24 @@ RESOLVING = {
     "ARES_ENOMEM": Reason.LOCAL_ERROR,
     "ARES_EFILE": Reason.LOCAL_ERROR,
 }
+
+ASKING = {
+    "EMFILE": Reason.LOCAL_ERROR,
+    "ENFILE": Reason.LOCAL_ERROR,
+    "ENOBUFS": Reason.LOCAL_ERROR,
+    "ENOMEM": Reason.LOCAL_ERROR,
+    "EACCES": Reason.LOCAL_ERROR,
+    "EPERM": Reason.LOCAL_ERROR,
+    "EADDRNOTAVAIL": Reason.LOCAL_ERROR,
+    "EAFNOSUPPORT": Reason.LOCAL_ERROR,
+    "ECONNREFUSED": Reason.SERVFAIL,
+    "ECONNRESET": Reason.SERVFAIL,
+    "EHOSTUNREACH": Reason.SERVFAIL,
+    "ENETUNREACH": Reason.SERVFAIL,
+}
+
+NO_SENSE = FormError()  # type: ignore[no-untyped-call]  # dnspython has no types there
+NO_SENSE_IN_WORDS = DNSException("no sense")  # type: ignore[no-untyped-call]  # as above
 
 
 def let_through(door: Door, error: BaseException) -> BaseException:
@@ -114,6 +133,15 @@ def test_resolving(name: str, reason: Reason) -> None:
     assert Phase.DNS in reason.phases
 
 
+@pytest.mark.parametrize(("name", "reason"), ASKING.items())
+def test_asking(name: str, reason: Reason) -> None:
+    """An error of a socket that asks a resolver has the reason of its number."""
+    number = getattr(errno, name)
+
+    assert reason_of(asking, OSError(number, os.strerror(number))) is reason
+    assert Phase.DNS in reason.phases
+
+
 @pytest.mark.parametrize(
     ("door", "error", "reason"),
     [
@@ -126,6 +154,10 @@ def test_resolving(name: str, reason: Reason) -> None:
         (talking, OSError(), Reason.INTERNAL_ERROR),
         (resolving, dns.DNSError(99_999, "unheard of"), Reason.SERVFAIL),
         (resolving, dns.DNSError(), Reason.SERVFAIL),
+        (asking, OSError(99_999, "unheard of"), Reason.SERVFAIL),
+        (asking, OSError(), Reason.SERVFAIL),
+        (asking, NO_SENSE, Reason.SERVFAIL),
+        (asking, NO_SENSE_IN_WORDS, Reason.SERVFAIL),
     ],
 )
 def test_unknown(door: Door, error: Exception, reason: Reason) -> None:
@@ -133,7 +165,7 @@ def test_unknown(door: Door, error: Exception, reason: Reason) -> None:
     assert reason_of(door, error) is reason
 
 
-@pytest.mark.parametrize("door", [opening, connecting, talking, resolving])
+@pytest.mark.parametrize("door", [opening, connecting, talking, resolving, asking])
 @pytest.mark.parametrize(
     "error",
     [
@@ -157,6 +189,9 @@ def test_others_pass(door: Door, error: BaseException) -> None:
         (connecting, dns.DNSError(dns.ARES_ENOTFOUND, "no such name")),
         (talking, dns.DNSError(dns.ARES_ENOTFOUND, "no such name")),
         (resolving, OSError(errno.ECONNREFUSED, "refused")),
+        (resolving, NO_SENSE),
+        (talking, NO_SENSE),
+        (asking, dns.DNSError(dns.ARES_ENOTFOUND, "no such name")),
     ],
 )
 def test_other_doors(door: Door, error: Exception) -> None:
@@ -166,7 +201,7 @@ def test_other_doors(door: Door, error: Exception) -> None:
 
 def test_nothing_happens() -> None:
     """Where nothing is raised, nothing is changed."""
-    with opening, connecting, talking, resolving:
+    with opening, connecting, talking, resolving, asking:
         passed = True
 
     assert passed

@@ -1,6 +1,7 @@
 """The loops that everything is played on, and the probe under test."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,9 +11,12 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 
+from exporter.demo.certificates import authority
+from exporter.probe.policies import Policies
 from exporter.probe.resolve import Resolver
 from exporter.probe.run import World, probe
 from exporter.probe.trust import Trust
+from exporter.vocabulary import IpFamily
 from tests.scenarios import CERTIFICATE_FILES, ENVIRONMENT, FILES, Scenario
 from tests.wire.play import NO_RESOLVER, Played, Probe, Probing, Server, play_rows
 
@@ -25,12 +29,25 @@ _LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 
 @asynccontextmanager
-async def _probing(dns_server: Server = NO_RESOLVER) -> AsyncIterator[Probe]:
-    world = World(resolver=Resolver((dns_server,)), trust=Trust())
+async def _probing(
+    dns_server: Server = NO_RESOLVER, policy_port: int | None = None
+) -> AsyncIterator[Probe]:
+    resolver = Resolver((dns_server,))
+    policies = _policies(resolver, policy_port) if policy_port else None
+    world = World(resolver=resolver, trust=Trust(), policies=policies)
     try:
         yield partial(probe, world=world)
     finally:
         await world.close()
+
+
+def _policies(resolver: Resolver, port: int) -> Policies:
+    return Policies(
+        resolver.texts,
+        partial(resolver.addresses, family=IpFamily.ANY),
+        trust=ssl.create_default_context(cadata=authority().decode("ascii")),
+        port=port,
+    )
 
 
 @pytest.fixture(scope="session")

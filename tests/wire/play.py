@@ -1,33 +1,44 @@
 """Plays rows of the scenario table: opens what a row describes, and probes it.
 
 Holds what was seen and refuses to judge it. Rows mostly wait, so many are played at
-once in one loop.
+once in one loop; one that takes something from the whole process is played alone.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import os
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
+    contextmanager,
     suppress,
 )
 from dataclasses import replace
+from ipaddress import IPv4Address
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
 
-from exporter.demo.listener import UNIX, ScriptedServer, closed_port
+from aiohttp import web
+from dns.rcode import Rcode
+
+from exporter.demo.listener import LOOPBACK, UNIX, ScriptedServer, closed_port
 from exporter.demo.session import Session
+from exporter.demo.tls_context import Options, server_context
 from exporter.discovery.exchangers import expand, unresolved
 from exporter.outcome import Outcome
+from exporter.probe.policies import PATH
 from exporter.probe.resolve import Resolver
 from exporter.smtp.exchange import Interrupted
 from exporter.targets import MailDomain, Module, SecretSource, Target
 from tests.nameserver import name_server
-from tests.scenarios import Port, Scenario
+from tests.scenarios import Port, Says, Scenario, Vouched
 from tests.wire.neighbours import neighbours
 from tests.wire.ports import filtered_port
+from tests.wire.test_tlsa import Told, asking
 
 Probe = Callable[[Target], Awaitable[Outcome]]
 Server = tuple[str, int]
@@ -36,10 +47,13 @@ NO_RESOLVER = ("127.0.0.1", 1)
 
 
 class Probing(Protocol):
-    """Gives the probe under test, which asks this DNS server."""
+    """Gives the probe under test, which asks this DNS server.
+
+    It knows MTA-STS where there is a port that policy hosts listen on.
+    """
 
     def __call__(
-        self, dns_server: Server = NO_RESOLVER
+        self, dns_server: Server = NO_RESOLVER, policy_port: int | None = None
     ) -> AbstractAsyncContextManager[Probe]:
         """Give it for the time of a with-block."""
 
@@ -50,6 +64,19 @@ AT_ONCE = 40
 SETTLING_SECONDS = 3.0
 # A free port of one address is nearly always free at the others.
 FREE_PORT_TRIES = 20
+# Each row's DNS server has an address of its own. In a crowd at one address a port that
+# is free over TCP may be taken over UDP, and uvloop leaves a failed bind unclosed.
+FIRST_DNS_SERVER = IPv4Address("127.1.0.1")
+# A client of a policy host has gone when its probe has ended.
+POLICY_HOST_SECONDS = 1.0
+
+_TOLD = {
+    Says.SECURE: Told(),
+    Says.INSECURE: Told(secure=False),
+    Says.BOGUS: Told(bogus=True),
+    Says.FAILS: Told(rcode=Rcode.SERVFAIL),
+    Says.SILENT: Told(silent=1000),
+}
 
 
 class Played(NamedTuple):
@@ -75,24 +102,35 @@ async def play_rows(
 
     `secrets` is the folder of the files that rows name.
     """
-    places = asyncio.Semaphore(AT_ONCE)
-    rows = tuple(rows)
+    places, numbers = asyncio.Semaphore(AT_ONCE), count()
+    played: dict[str, Played | BaseException] = {}
 
     async def in_its_place(row: Scenario, probe: Probe) -> Played:
         module = _with_secrets(row.module, secrets)
         async with places:
             if row.zones is None:
                 return await _play(row, module, probe, NO_RESOLVER)
+            address = str(FIRST_DNS_SERVER + next(numbers))
             async with (
-                name_server(row.zones) as server,
-                probing(server.address) as probe_by_name,
+                name_server(row.zones, address) as server,
+                policy_host(row.published) as policy_port,
+                probing(server.address, policy_port) as probe_by_name,
             ):
                 return await _play(row, module, probe_by_name, server.address)
 
     async with probing() as probe:
-        plays = (in_its_place(row, probe) for row in rows)
-        ends = await asyncio.gather(*plays, return_exceptions=True)
-    return dict(zip((row.id for row in rows), ends, strict=True))
+        for some in _in_turn(rows):
+            plays = (in_its_place(row, probe) for row in some)
+            ends = await asyncio.gather(*plays, return_exceptions=True)
+            played |= zip((row.id for row in some), ends, strict=True)
+    return played
+
+
+def _in_turn(rows: Iterable[Scenario]) -> Iterator[list[Scenario]]:
+    """Give the rows that may be played together, and then each of the others."""
+    rows = tuple(rows)
+    yield [row for row in rows if row.port is not Port.STARVED]
+    yield from ([row] for row in rows if row.port is Port.STARVED)
 
 
 def _with_secrets(module: Module, secrets: Path) -> Module:
@@ -113,15 +151,20 @@ async def _play(
     row: Scenario, module: Module, probe: Probe, dns_server: Server
 ) -> Played:
     loop = asyncio.get_running_loop()
-    async with _opened(row) as (host, port, server):
+    async with (
+        _opened(row) as (host, port, server),
+        _validating(row.tlsa, row.name or row.domain, port) as validator,
+    ):
+        module = replace(module, dane_resolver=validator)
         target = Target(
             name=row.id, host=row.name or host, port=port, module=module, interval=60.0
         )
         if row.domain:
             target = await _exchanger(row, target, dns_server)
-        started = loop.time()
-        outcome = await probe(target)
-        elapsed = loop.time() - started
+        with _room(row):
+            started = loop.time()
+            outcome = await probe(target)
+            elapsed = loop.time() - started
         if server is None:
             return Played(target, outcome, elapsed, (), settled=True)
         settled = await server.settled(SETTLING_SECONDS)
@@ -149,6 +192,73 @@ async def _exchanger(row: Scenario, target: Target, dns_server: Server) -> Targe
 
 
 @asynccontextmanager
+async def policy_host(text: str | None) -> AsyncIterator[int | None]:
+    """Serve a policy of `mail.test` over HTTPS, and give the port; None serves none."""
+    if text is None:
+        yield None
+        return
+
+    async def send(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=text)
+
+    application = web.Application()
+    application.router.add_get(PATH, send)
+    runner = web.AppRunner(
+        application, access_log=None, shutdown_timeout=POLICY_HOST_SECONDS
+    )
+    await runner.setup()
+    try:
+        context = server_context(Options(name="mta-sts.mail.test"))
+        await web.TCPSite(runner, LOOPBACK, 0, ssl_context=context).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _validating(
+    vouched: Vouched | None, name: str, port: int
+) -> AsyncIterator[Server | None]:
+    """Run the resolver that knows the TLSA records of this host and port."""
+    if vouched is None:
+        yield None
+    elif vouched.says is Says.ABSENT:
+        yield NO_RESOLVER
+    else:
+        async with asking(_table(vouched, f"{name.removesuffix('.')}.", port)) as it:
+            yield it.address
+
+
+def _table(vouched: Vouched, host: str, port: int) -> dict[str, Told]:
+    base = f"{vouched.alias_of}." if vouched.alias_of else host
+    alias = f"{host} CNAME {base}\n" if vouched.alias_of else ""
+    owner = f"_{port}._tcp.{base} TLSA"
+    lines = "\n".join(f"{owner} {record}" for record in vouched.records)
+    return {
+        f"{host} A": Told(
+            f"{alias}{base} A {LOOPBACK}", secure=vouched.says is not Says.INSECURE
+        ),
+        owner: _TOLD[vouched.says]._replace(records=lines),
+    }
+
+
+@contextmanager
+def _room(row: Scenario) -> Iterator[None]:
+    """Leave the process the descriptors that it has, and none more for some rows."""
+    if row.port is not Port.STARVED:
+        yield
+        return
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)  # the lowest number that is free: all below are taken
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+
+
+@asynccontextmanager
 async def _opened(row: Scenario) -> AsyncIterator[_Open]:
     # A Unix socket's path has 108 octets at most, and pytest's folders have long names.
     with TemporaryDirectory(prefix="mx") as folder:
@@ -162,7 +272,7 @@ async def _opened(row: Scenario) -> AsyncIterator[_Open]:
                     yield _Open(host, port, None)
             case Port.ABSENT:
                 yield _Open(host, 0, None)
-            case Port.OPEN | Port.SPARED:
+            case Port.OPEN | Port.SPARED | Port.STARVED:
                 async with _served(row, host) as server:
                     yield _Open(host, server.port, server)
 

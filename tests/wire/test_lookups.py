@@ -7,7 +7,7 @@ import pytest
 
 from exporter.vocabulary import IpFamily, Phase
 from tests.conftest import missing_peer
-from tests.scenarios import LOOKUPS, Scenario
+from tests.scenarios import LOOKUPS, Held, Scenario
 from tests.wire import test_scenarios as table
 from tests.wire.play import Played
 
@@ -34,7 +34,7 @@ def seen(row: Scenario, played: Mapping[str, Played | BaseException]) -> Played:
 @every_lookup
 def test_report(row: Scenario, seen: Played) -> None:
     """A probe reports exactly what the row says."""
-    outcome, exchanger = seen.outcome, seen.target.exchanger
+    outcome, exchanger, sts = seen.outcome, seen.target.exchanger, seen.outcome.sts
     quirks = outcome.quirks | (exchanger.quirks if exchanger else frozenset())
     columns = {
         "failure": (row.failure, outcome.failure),
@@ -42,6 +42,8 @@ def test_report(row: Scenario, seen: Played) -> None:
         "quirks": (row.quirks, quirks),
         "addresses failed": (row.addresses_failed, outcome.addresses_failed),
         "mail domain": (row.domain, exchanger.domain if exchanger else ""),
+        "TLSA records": (row.dane, outcome.dane),
+        "MTA-STS policy": (row.sts, sts and Held(sts.mode, sts.verified)),
     }
     wrong = [
         f"{column}: expected {expected}, seen {reported}"

@@ -11,7 +11,7 @@ from exporter.demo.certificates import issue
 from exporter.demo.session import Left
 from exporter.targets import Auth
 from exporter.tls.facts import chain_not_after, read_certificate
-from exporter.vocabulary import Phase, Policy
+from exporter.vocabulary import Phase
 from tests.conftest import missing_peer
 from tests.scenarios import ENVIRONMENT, FILES, SCENARIOS, Port, Scenario
 from tests.wire.play import Played
@@ -91,6 +91,8 @@ def test_report(row: Scenario, played: Mapping[str, Played | BaseException]) -> 
         "greeting code": (row.greeting_code, outcome.code(Phase.GREETING) or 0),
         "quirks": (row.quirks, outcome.quirks),
         "unsolicited": (row.unsolicited, outcome.unsolicited),
+        "TLSA records": (row.dane, outcome.dane),
+        "MTA-STS policy": (row.sts, outcome.sts),
     }
     wrong = [
         f"{column}: expected {expected}, seen {reported}"
@@ -123,8 +125,7 @@ def test_tls(row: Scenario, played: Mapping[str, Played | BaseException]) -> Non
     assert facts.certificate == read_certificate(issued.chain[0]), _told(row, seen)
     assert facts.chain_not_after == chain_not_after(issued.chain), _told(row, seen)
     assert facts.problems == expected.problems, _told(row, seen)
-    verified = None if row.module.verify is Policy.OFF else not expected.problems
-    assert facts.verified is verified, _told(row, seen)
+    assert facts.verified is expected.verified, _told(row, seen)
     assert seen.outcome.tls_close_notify is expected.close_notify, _told(row, seen)
 
 
