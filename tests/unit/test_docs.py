@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from docs.generate import VOCABULARY, vocabulary
 from exporter.config import parse
+from exporter.discovery.groups import Form, read_groups
 from exporter.metrics.families import (
     CERTIFICATES_DISTINCT,
     MODULE_LATENCY,
@@ -20,6 +21,8 @@ from exporter.metrics.text import Kind
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
 METRICS = ROOT / "docs/metrics.md"
+TLS = ROOT / "docs/tls.md"
+TARGETS = ROOT / "docs/targets.md"
 DECISIONS = ROOT / "docs/decisions"
 
 
@@ -176,6 +179,34 @@ def test_the_readmes_output_is_ours() -> None:
 def test_the_readme_names_the_example() -> None:
     """Who wants to know all keys is led to the example."""
     assert "(config.example.yaml)" in read(README)
+
+
+# --- what the pages on TLS and targets show
+
+
+@pytest.mark.parametrize("page", [TLS, TARGETS], ids=["tls", "targets"])
+def test_configurations_are_sound(page: Path) -> None:
+    """Each configuration shown there is read without a complaint."""
+    shown = [text for text in code_blocks(page, "yaml") if not text.startswith("- ")]
+
+    assert shown
+    for text in shown:
+        parse(text, path=page)
+
+
+def test_lists_of_targets_are_understood() -> None:
+    """Each list shown for discovery is one in which nothing has to be left out."""
+    (written,) = code_blocks(TARGETS, "json")
+    found = list(read_groups(written.encode(), Form.JSON, pytest.fail))
+    for text in code_blocks(TARGETS, "yaml"):
+        if text.startswith("- "):
+            found += read_groups(text.encode(), Form.YAML, pytest.fail)
+
+    assert [one.address for one in found] == [
+        "mx1.example.com",
+        "mail.example.com:465",
+        "[2001:db8::1]:25",
+    ]
 
 
 # --- links
