@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import NamedTuple, cast
 
@@ -64,38 +64,60 @@ def _serve_promptly(pipe: Connection) -> None:
 
 
 class _Encrypting(asyncio.Protocol):
-    """Answers at once, by STARTTLS inside TLS too; closes after QUIT."""
+    """Answers at once, by STARTTLS inside TLS too; closes after QUIT as Postfix does.
+
+    That is with close_notify and FIN in one go, which no transport of asyncio does.
+    """
 
     context: ssl.SSLContext
 
-    def __init__(self, *, encrypted: bool = False) -> None:
-        self._encrypted = encrypted
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if not self._encrypted:
-            self._transport.write(_GREETING)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls: ssl.SSLObject | None = None
+        self._shaken = False
+        self._transport.write(_GREETING)
 
     def data_received(self, data: bytes) -> None:
-        verb = data[:4].upper()
+        if self._tls is None:
+            self._answer(data)
+            return
+        self._incoming.write(data)
+        with suppress(ssl.SSLWantReadError):
+            if not self._shaken:
+                self._tls.do_handshake()
+                self._shaken = True
+            self._answer(self._tls.read(512))
+        self._flush()
+
+    def _answer(self, line: bytes) -> None:
+        verb = line[:4].upper()
         if verb == b"STAR":
             self._transport.write(b"220 2.0.0 go ahead\r\n")
-            self._upgrade = asyncio.create_task(self._encrypt())
+            self._tls = self.context.wrap_bio(
+                self._incoming, self._outgoing, server_side=True
+            )
             return
         answer = _ANSWERS.get(verb, b"500 5.5.1 what\r\n")
-        if verb == b"EHLO" and not self._encrypted:
+        if self._tls is None:
             answer = answer.replace(b"250-PIPE", b"250-STARTTLS\r\n250-PIPE")
-        self._transport.write(answer)
+            self._transport.write(answer)
+        else:
+            self._tls.write(answer)
         if verb == b"QUIT":
-            self._transport.close()
+            self._close()
 
-    async def _encrypt(self) -> None:
-        inside = _Encrypting(encrypted=True)
-        transport = await asyncio.get_running_loop().start_tls(
-            self._transport, inside, self.context, server_side=True
-        )
-        if transport:
-            inside.connection_made(transport)
+    def _close(self) -> None:
+        if self._tls:
+            with suppress(ssl.SSLWantReadError):
+                self._tls.unwrap()
+            self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        octets = self._outgoing.read()
+        if octets:
+            self._transport.write(octets)
 
 
 def _serve_encrypted(pipe: Connection, kind: Kind, name: str) -> None:

@@ -12,7 +12,6 @@ from exporter.smtp.exchangers import MailExchangers, normal
 from exporter.targets import Exchanger, MailDomain, Target
 from exporter.vocabulary import TargetSource
 
-
 SMTP_PORT = 25
 
 
