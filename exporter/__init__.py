@@ -1,9 +1,10 @@
 """mailserver-exporter: does it greet, how fast is each step, does it say goodbye?
 
-The journey: config names the targets; the schedule says when; a probe carries a
-dialogue over a connection and comes back with an outcome; the ledger keeps it;
-metrics tell it; the exposition holds the lines ready; web serves them. Imports go
-one way along that sentence, and `app` is the only file that knows every other.
+The journey: config names the targets, and discovery finds more; the schedule says when;
+a probe carries a dialogue over a connection and comes back with an outcome; the ledger
+keeps it; metrics tell it; the exposition holds the lines ready; web serves them.
+Imports go one way along that sentence, and `app` is the only file that knows every
+other.
 """
 
 __version__ = "0.1.0"

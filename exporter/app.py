@@ -207,12 +207,12 @@ class Exporter:
                 await self.reload()
 
     def _take(self, chosen: Chosen) -> None:
-        if chosen.doubles:
+        before, self._wanted = self._wanted, chosen
+        if chosen.doubles and (before is None or chosen.doubles != before.doubles):
             shown = ", ".join(chosen.doubles[:MOST_DOUBLES_TOLD])
             _log.warning(
                 "targets named more than once", count=len(chosen.doubles), names=shown
             )
-        self._wanted = chosen
         self._changed.set()
 
     async def _follow(self) -> None:

@@ -150,4 +150,4 @@ def _same(some: Sequence[Target], others: Sequence[Target]) -> bool:
 
 
 def _lookup_failed(reason: Reason) -> str:
-    return f"the lookup failed, {reason.meaning}; the last answer stands"
+    return f"the lookup failed: {reason.meaning}"

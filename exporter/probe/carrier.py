@@ -17,7 +17,7 @@ from exporter.probe.connection import Connection
 from exporter.probe.limit import Limit
 from exporter.probe.timeline import KEPT_OCTETS, Span, Timeline
 from exporter.smtp.command import QUIT
-from exporter.smtp.dialogue import Dialogue
+from exporter.smtp.dialogue import READY, Dialogue
 from exporter.smtp.exchange import Findings, Heard, Interrupted, Step
 from exporter.smtp.goodbye import TcpEnd
 from exporter.smtp.reply import Reply, ReplyError, ReplyReader
@@ -134,7 +134,10 @@ class Carrier:
                 span.start = self._connection.send(step.line)
                 self._timeline.sent(step.shown or step.line, span.start)
                 self._timeline.quit_sent |= step.phase is Phase.QUIT
-            return await self._reply(limit, span, greeting=step.line is None)
+            heard = await self._reply(limit, span, greeting=step.line is None)
+        granted = heard.reply is not None and heard.reply.code in READY
+        self._in_handshake = step.phase is Phase.STARTTLS and granted
+        return heard
 
     async def _encrypt(self, limit: Limit, span: Span) -> Heard:
         """Shake hands, and have it judged with whom."""
