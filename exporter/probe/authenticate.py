@@ -36,6 +36,14 @@ class Authentication:
         """Prepare a session, with the name that the server is asked for."""
         return Encryption(self.context, self.demands.server_name)
 
+    def in_the_clear(self) -> None:
+        """Note that the session went on without TLS, where somebody promised it."""
+        timeline = self.timeline
+        if timeline.dane and timeline.dane.usable:
+            timeline.dane = timeline.dane._replace(verified=False)
+        if timeline.sts and self.demands.policy:
+            timeline.sts = timeline.sts._replace(verified=False)
+
     def judge(self, agreed: Agreed, at: Tick) -> Reason | None:
         """Tell the timeline what was found; give why the server is refused, if it is.
 

@@ -84,6 +84,9 @@ async def _session(
         )
         dialogue = converse(module, _own_name(connection), secret)
         findings = await carrier.carry(dialogue)
+        heard_ehlo = findings.starttls_offered is not None
+        if authentication and heard_ehlo and not findings.encrypted:
+            authentication.in_the_clear()
         tcp_end = await carrier.goodbye(findings)
         timeline.tls_close_notify = connection.close_notify if timeline.tls else None
         timeline.tcp = connection.tcp_facts()
