@@ -66,9 +66,12 @@ def words(text: str) -> list[str]:
 
 
 def repeated(text: str) -> Iterator[str]:
-    """Find words that follow themselves, and runs of words that come twice."""
+    """Find words that follow themselves, and runs of words that come twice.
+
+    Numbers may: a TLSA record begins with `3 1 1`.
+    """
     said = words(text)
-    yield from (a for a, b in pairwise(said) if a == b)
+    yield from (a for a, b in pairwise(said) if a == b and not a.isdigit())
     runs = [" ".join(said[i : i + ECHO]) for i in range(len(said) - ECHO + 1)]
     yield from (run for run in runs if runs.count(run) > 1)
 

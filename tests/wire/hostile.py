@@ -21,17 +21,20 @@ from exporter.demo.script import (
     GRT,
     HOLD,
     QUI,
+    QUI_TLS,
     QUIT,
     RST,
+    ClientHello,
     Dribble,
     Flood,
     Repeat,
     Script,
+    Tls,
     Wait,
     script,
 )
 from exporter.targets import Auth, Mail, Module, SecretSource, Timeouts
-from exporter.vocabulary import Mechanism, ProxyProtocol
+from exporter.vocabulary import Mechanism, Policy, ProxyProtocol, TlsMode
 from tests.scenarios import AUTH_PLAIN, EHA, GO_ON, MAIL, OK, RCPT
 
 SECOND = 1.0
@@ -45,6 +48,7 @@ SECRET = "SCENARIO_LONGEST_PASSWORD"  # noqa: S105 -- the name of a variable
 def _limits(limit: float, deadline: float = LONG) -> Module:
     limits = Timeouts(
         connect=LONG,
+        tls=limit,
         greeting=limit,
         command=limit,
         quit=limit,
@@ -56,6 +60,9 @@ def _limits(limit: float, deadline: float = LONG) -> Module:
 IN_A_SECOND = _limits(SECOND)
 BRIEFLY = _limits(BRIEF)
 BRIEFLY_EHLO = replace(BRIEFLY, ehlo=True)
+BRIEFLY_TLS = replace(
+    BRIEFLY, tls=TlsMode.IMPLICIT, verify=Policy.OFF, tls_server_name="mail.test"
+)
 BRIEFLY_MAIL = replace(BRIEFLY_EHLO, mail=Mail(sender="", recipient="probe@mx.test"))
 BRIEFLY_AUTH = replace(
     BRIEFLY_EHLO,
@@ -114,6 +121,9 @@ TOO_LONG = "reply_too_long"
 ATTACKS = (
     # Odd enough to need whatever Python loads but once.
     _attack("nothing wrong", BRIEFLY, script(b"220 mx.test \0\r\n", QUI), "clean"),
+    _attack(
+        "nothing wrong inside TLS", BRIEFLY_TLS, script(Tls(), GRT, QUI_TLS), "clean"
+    ),
     # --- floods
     _attack("lines", BRIEFLY, script(_LINES), f"aborted greeting {TOO_LONG}"),
     _attack(
@@ -190,7 +200,43 @@ ATTACKS = (
         script(GRT, QUIT, BYE, Flood(b"A" * 1024)),
         "open_after_221",
     ),
+    _attack(
+        "lines inside TLS",
+        BRIEFLY_TLS,
+        script(Tls(), _LINES),
+        f"aborted greeting {TOO_LONG}",
+    ),
+    _attack(
+        "a flood behind the 221 inside TLS",
+        BRIEFLY_TLS,
+        script(Tls(), GRT, QUIT, BYE, Flood(b"A" * 1024)),
+        "open_after_221",
+    ),
+    _attack(
+        "garbage for a handshake",
+        BRIEFLY_TLS,
+        script(ClientHello(), _TLS_GARBAGE, HOLD),
+        "aborted tls handshake",
+    ),
+    _attack(
+        "warnings for a handshake",
+        BRIEFLY_TLS,
+        script(ClientHello(), Flood(b"\x15\x03\x03\x00\x02\x01\x5a")),
+        "aborted tls handshake",
+    ),
     # --- drips
+    _attack(
+        "a dripped handshake",
+        BRIEFLY_TLS,
+        script(ClientHello(), Dribble(_TLS_GARBAGE[:4000], DRIP)),
+        "aborted tls timeout",
+    ),
+    _attack(
+        "a drip inside TLS",
+        BRIEFLY_TLS,
+        script(Tls(), _DRIP),
+        "aborted greeting timeout",
+    ),
     _attack(
         "a dripped greeting", IN_A_SECOND, script(_DRIP), "aborted greeting timeout"
     ),
