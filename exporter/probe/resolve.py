@@ -14,6 +14,7 @@ import ipaddress
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 from typing import NamedTuple
 
 import pycares
@@ -35,6 +36,8 @@ class Address(NamedTuple):
 
 
 UNIX = "unix:"
+# Each probe asks three times about its host; a process has ten thousand targets.
+_KEPT_LITERALS = 16384
 # The shortest interval of a target: each of its probes has a new channel.
 FRESH_SECONDS = 1.0
 # Each has a thread and some descriptors; past this many the newest is used on.
@@ -49,6 +52,7 @@ _PREFERRED = {
 _NOTHING_THERE = frozenset({Reason.NODATA, Reason.NXDOMAIN})
 
 
+@lru_cache(maxsize=_KEPT_LITERALS)
 def literal(host: str) -> Address | None:
     """Read a host as an address literal or a Unix socket's path; None for a name."""
     if host.startswith(UNIX):

@@ -4,6 +4,7 @@ Refuses anything that could smuggle a second command: control characters, octets
 127 (but for SMTPUTF8), and lines over RFC 5321 section 4.5.3.1.4's 512 octets.
 """
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 MAX_COMMAND_OCTETS = 512
@@ -30,6 +31,7 @@ def command(verb: str, argument: str = "", *, smtputf8: bool = False) -> bytes:
     return line
 
 
+@lru_cache(maxsize=64)  # one machine's own addresses; each probe names one
 def address_literal(address: str) -> str:
     """Write an IP address as RFC 5321 section 4.1.3 does, for EHLO.
 
