@@ -31,6 +31,7 @@ layers: $(VENV)/.testable
 unit wire interop e2e: $(VENV)/.testable
 	$(BIN)/python -m pytest tests/$@
 
+coverage: export EVERY_LOOP = 1
 coverage: $(VENV)/.testable
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report --skip-covered

@@ -1,6 +1,7 @@
 """The loops that everything is played on, and the probe under test."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -56,7 +57,11 @@ def probing() -> Probing:
     return _probing
 
 
-@pytest.fixture(scope="session", params=_LOOPS)
+# The loop that is used, where the ring is run all day; every loop, where all is tested.
+_PLAYED = tuple(_LOOPS) if "EVERY_LOOP" in os.environ else ("uvloop",)
+
+
+@pytest.fixture(scope="session", params=_PLAYED)
 def in_loop(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, T]], T]:
     """Run a coroutine to its end, in a fresh loop of the kind under test."""
 
