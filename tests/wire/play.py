@@ -10,10 +10,8 @@ import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
-    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
-    suppress,
 )
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -36,7 +34,7 @@ from exporter.smtp.exchange import Interrupted
 from exporter.targets import MailDomain, Module, SecretSource, Target
 from tests.nameserver import name_server
 from tests.scenarios import Port, Says, Scenario, Vouched
-from tests.wire.neighbours import neighbours
+from tests.wire.neighbours import served_beside
 from tests.wire.ports import filtered_port
 from tests.wire.test_tlsa import Told, asking
 
@@ -62,8 +60,6 @@ class Probing(Protocol):
 AT_ONCE = 40
 # A session ends as soon as the client closes; this is only for one that never does.
 SETTLING_SECONDS = 3.0
-# A free port of one address is nearly always free at the others.
-FREE_PORT_TRIES = 20
 # Each row's DNS server has an address of its own. In a crowd at one address a port that
 # is free over TCP may be taken over UDP, and uvloop leaves a failed bind unclosed.
 FIRST_DNS_SERVER = IPv4Address("127.1.0.1")
@@ -273,20 +269,5 @@ async def _opened(row: Scenario) -> AsyncIterator[_Open]:
             case Port.ABSENT:
                 yield _Open(host, 0, None)
             case Port.OPEN | Port.SPARED | Port.STARVED:
-                async with _served(row, host) as server:
+                async with served_beside(row.script, host, row.beside) as server:
                     yield _Open(host, server.port, server)
-
-
-@asynccontextmanager
-async def _served(row: Scenario, host: str) -> AsyncIterator[ScriptedServer]:
-    """Serve a port that the row's other addresses have as well."""
-    async with AsyncExitStack() as stack:
-        for _ in range(FREE_PORT_TRIES):
-            server = ScriptedServer(row.script, host)
-            await stack.enter_async_context(server)
-            with suppress(OSError):
-                stack.enter_context(neighbours(row.beside, server.port))
-                break
-        else:
-            raise OSError(f"no port is free at {host} and {', '.join(row.beside)}")
-        yield server
