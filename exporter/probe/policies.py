@@ -2,42 +2,32 @@
 
 Holds what was fetched for as long as it is valid, and fetches it again before that ends
 or when the domain's record says that it has changed. Refuses to judge a host by it:
-that is done in tls/mta_sts.py. What goes wrong is a sentence for people, made in this
-file, since no policy is no failure of a mail server.
+that is done in tls/mta_sts.py. What goes wrong is a sentence for people and no Reason,
+since no policy is no failure of a mail server.
 """
 
 import asyncio
-import os
-import socket
 import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter import __version__
 from exporter.probe.resolve import Address
 from exporter.smtp.exchange import Interrupted
 from exporter.tls.mta_sts import (
     PolicyError,
     StsPolicy,
     declares,
-    read_policy,
     read_record,
 )
-from exporter.vocabulary import Family, Reason
+from exporter.vocabulary import Reason
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
-    from aiohttp.abc import AbstractResolver
+    from exporter.probe.policy_hosts import PolicyHosts
 
 HTTPS_PORT = 443
-PATH = "/.well-known/mta-sts.txt"
-USER_AGENT = f"mailserver-exporter/{__version__}"
 
-# RFC 8461 section 3.3 suggests both bounds; half of its minute serves a slow server.
-MAX_OCTETS = 65536
-FETCH_SECONDS = 30.0
 # Thousands of domains are new at a start; each fetch has a socket and a handshake.
 MAX_FETCHES = 16
 # As many domains as one process may have targets; the one unasked longest is forgotten.
@@ -50,14 +40,8 @@ REFRESH_SECONDS = 86400.0
 # A policy for less would be fetched for each probe; it is held for so long anyway.
 LEAST_SECONDS = 60.0
 
-_OK = 200
-_REDIRECTS = range(300, 400)
-_MEDIA_TYPE = "text/plain"
-_PLAIN = frozenset({None, "identity"})
-_SHOWN = 60  # characters of what a stranger wrote
 _STILL_FETCHED = "the policy is still being fetched"
 _NO_RECORD = frozenset({Reason.NXDOMAIN, Reason.NODATA})
-_FAMILY = {Family.IPV4: socket.AF_INET, Family.IPV6: socket.AF_INET6}
 
 Texts = Callable[[str], Awaitable[tuple[bytes, ...]]]
 Addresses = Callable[[str], Awaitable[tuple[Address, ...]]]
@@ -163,7 +147,8 @@ class Policies:
         to hold no common name for a host's. `now` gives Unix time.
         """
         self._texts = texts
-        self._hosts = _PolicyHosts(addresses, trust, port)
+        self._reach = (addresses, trust, port)
+        self._hosts: PolicyHosts | None = None
         self._now = now
         self._domains: OrderedDict[str, _Domain] = OrderedDict()
         self._fetches: set[asyncio.Task[None]] = set()
@@ -242,184 +227,28 @@ class Policies:
         fetch.add_done_callback(self._fetches.discard)
         return fetch
 
+    def _opened(self) -> "PolicyHosts":
+        if self._hosts is None:
+            from exporter.probe.policy_hosts import PolicyHosts  # noqa: PLC0415 -- aiohttp's client is slow to import, and few ask for policies
+
+            self._hosts = PolicyHosts(*self._reach)
+        return self._hosts
+
     async def _refresh(self, name: str, known: _Domain, wanted: str) -> None:
         try:
             async with self._places:
-                policy = await self._hosts.fetch(f"mta-sts.{name}")
-        except (_NotFetched, PolicyError) as error:
+                policy = await self._opened().fetch(f"mta-sts.{name}")
+        except PolicyError as error:
             known.failed = _Failed(wanted, self._now(), str(error))
         else:
             known.kept = _Kept(wanted, policy, self._now())
             known.failed = None
 
 
-class _NotFetched(Exception):
-    """A policy that cannot be had; a sentence for people."""
-
-
-class _PolicyHosts:
-    """The web servers that policies come from."""
-
-    def __init__(
-        self, addresses: Addresses, trust: ssl.SSLContext | None, port: int
-    ) -> None:
-        """Take what Policies was given."""
-        self._addresses = addresses
-        self._trust = _strict(trust) if trust else None
-        self._port = port
-
-    async def fetch(self, host: str) -> StsPolicy:
-        """Fetch a policy (RFC 8461 section 3.3); raises _NotFetched or PolicyError."""
-        from aiohttp import ClientError, ClientResponseError  # noqa: PLC0415 -- slow to import, and few ask for policies
-
-        try:
-            async with asyncio.timeout(FETCH_SECONDS):
-                return read_policy(await self._get(host))
-        except TimeoutError as error:
-            raise _NotFetched(
-                f"{host} takes longer than {FETCH_SECONDS:g} s"
-            ) from error
-        except ClientResponseError as error:
-            raise _NotFetched(f"{host} does not answer in proper HTTP") from error
-        except (ClientError, OSError) as error:
-            raise _NotFetched(f"{host}: {_in_words(error)}") from error
-
-    async def _get(self, host: str) -> bytes:
-        """Get the file; what is still being sent by then is aborted."""
-        client = self._client()
-        try:
-            response = await client.get(
-                f"https://{host}:{self._port}{PATH}", allow_redirects=False
-            )
-            try:
-                return await _body(response, host)
-            finally:
-                await client.close()  # first: the response would end it politely
-                response.close()
-        finally:
-            await client.close()
-
-    def _client(self) -> "ClientSession":
-        """Make a client for one fetch: strangers' hosts share nothing."""
-        import aiohttp  # noqa: PLC0415 -- slow to import, as above
-
-        if self._trust is None:  # it takes some 40 ms, and few need it
-            self._trust = _strict(ssl.create_default_context())
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=self._trust,
-                resolver=_resolver(self._addresses),
-                use_dns_cache=False,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(),  # none but that of the whole fetch
-            auto_decompress=False,  # what is sent small may not become large
-            headers={
-                "User-Agent": USER_AGENT,
-                "Accept": _MEDIA_TYPE,
-                "Accept-Encoding": "identity",
-            },
-        )
-
-
-def _strict(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Let the names of subjectAltName count alone (RFC 8461 section 3.3)."""
-    context.hostname_checks_common_name = False
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _resolver(addresses: Addresses) -> "AbstractResolver":
-    """Let aiohttp ask whom we ask: its own resolvers wait in threads."""
-    from aiohttp.abc import AbstractResolver, ResolveResult  # noqa: PLC0415 -- slow to import, as above
-
-    class Resolver(AbstractResolver):
-        async def resolve(
-            self,
-            host: str,
-            port: int = 0,
-            family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 -- the client asks for any
-        ) -> list[ResolveResult]:
-            try:
-                found = await addresses(host)
-            except Interrupted as interrupted:
-                raise OSError(None, _why(interrupted.reason)) from interrupted
-            return [
-                ResolveResult(
-                    hostname=host,
-                    host=address.literal,
-                    port=port,
-                    family=_FAMILY[address.family],
-                    proto=0,
-                    flags=socket.AI_NUMERICHOST,
-                )
-                for address in found
-                if address.family
-            ]
-
-        async def close(self) -> None:
-            """Leave the lookups to those who lent them."""
-
-    return Resolver()
-
-
-async def _body(response: "ClientResponse", host: str) -> bytes:
-    """Read what may be a policy; raises _NotFetched."""
-    for refused, sentence in _REFUSED:
-        if refused(response):
-            said = ascii(response.content_type[:_SHOWN])
-            raise _NotFetched(
-                f"{host} {sentence.format(status=response.status, said=said)}"
-            )
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_OCTETS:
-            raise _NotFetched(f"{host} sends more than {MAX_OCTETS} octets")
-    return bytes(body)
-
-
-# Section 3.3: no redirect is followed, and nothing but 200 is an answer.
-_REFUSED: tuple[tuple[Callable[["ClientResponse"], bool], str], ...] = (
-    (
-        lambda response: response.status in _REDIRECTS,
-        "redirects (status {status}), which MTA-STS forbids to follow",
-    ),
-    (lambda response: response.status != _OK, "answers with status {status}"),
-    (
-        lambda response: "Content-Type" not in response.headers,
-        f"sends no media type, and {_MEDIA_TYPE} is due",
-    ),
-    (
-        lambda response: response.content_type != _MEDIA_TYPE,
-        f"sends the media type {{said}} instead of {_MEDIA_TYPE}",
-    ),
-    (
-        lambda response: response.headers.get("Content-Encoding") not in _PLAIN,
-        "sends an encoding that was not asked for",
-    ),
-)
-
-
 def _no_text(reason: Reason) -> str:
-    return f"the TXT record cannot be looked up: {_why(reason)}"
+    return f"the TXT record cannot be looked up: {why(reason)}"
 
 
-def _why(reason: Reason) -> str:
+def why(reason: Reason) -> str:
     """Say why a lookup failed; the limit that ran out may be no phase's."""
     return "no answer in time" if reason is Reason.TIMEOUT else reason.meaning
-
-
-def _in_words(error: Exception) -> str:
-    """Say what went wrong below HTTP; aiohttp wraps it in errors of its own."""
-    match error.__cause__ or error:
-        case ssl.SSLCertVerificationError() as cause:
-            return f"the certificate is refused: {cause.verify_message}"
-        case ssl.SSLError() as cause:
-            return f"TLS failed: {str(cause.reason).lower().replace('_', ' ')}"
-        case OSError(errno=int(number)):
-            return os.strerror(number).lower()
-        case OSError(strerror=str(said)):
-            return said
-        case _:
-            return "the answer is not complete"

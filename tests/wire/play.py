@@ -28,7 +28,7 @@ from exporter.demo.session import Session
 from exporter.demo.tls_context import Options, server_context
 from exporter.discovery.exchangers import expand, unresolved
 from exporter.outcome import Outcome
-from exporter.probe.policies import PATH
+from exporter.probe.policy_hosts import PATH
 from exporter.probe.resolve import Resolver
 from exporter.smtp.exchange import Interrupted
 from exporter.targets import MailDomain, Module, SecretSource, Target

@@ -19,6 +19,7 @@ from aiohttp import web
 from exporter import __version__
 from exporter.demo.certificates import Kind, authority, issue
 from exporter.probe import policies as room
+from exporter.probe import policy_hosts
 from exporter.probe.policies import Known, Policies
 from exporter.probe.resolve import Address
 from exporter.smtp.exchange import Interrupted
@@ -802,7 +803,7 @@ def test_together(play: Play) -> None:
 
 def test_too_slow(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch has a limit of its own."""
-    monkeypatch.setattr(room, "FETCH_SECONDS", SOON)
+    monkeypatch.setattr(policy_hosts, "FETCH_SECONDS", SOON)
 
     async def act(scene: Scene) -> None:
         scene.handler = scene.hold
