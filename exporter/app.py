@@ -21,7 +21,7 @@ from exporter.config import Config, ConfigError, discovered_target, load, redact
 from exporter.demo.servers import demo_servers
 from exporter.diagnosis import verdict
 from exporter.discovery.catalog import Chosen, choose
-from exporter.discovery.files import Make
+from exporter.discovery.lists import Make
 from exporter.discovery.supply import Supply, Wanted
 from exporter.exposition import Exposition, Page, negotiate
 from exporter.ledger import Account, Ledger

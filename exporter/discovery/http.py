@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from exporter import __version__
-from exporter.discovery.files import Document, Look, SourceWatch
 from exporter.discovery.groups import MAX_OCTETS, Form, shown
+from exporter.discovery.lists import Document, Look
+from exporter.discovery.sources import SourceWatch
 from exporter.targets import HttpSource
 from exporter.vocabulary import TargetSource
 

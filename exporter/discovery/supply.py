@@ -13,8 +13,9 @@ from typing import NamedTuple, Protocol
 from exporter.discovery.addresses import AddressWatch, KnowsAddresses, fans_out
 from exporter.discovery.catalog import Catalog, Chosen
 from exporter.discovery.exchangers import ExchangerWatch, KnowsExchangers
-from exporter.discovery.files import FileWatch, Make
+from exporter.discovery.files import FileWatch
 from exporter.discovery.http import HttpWatch
+from exporter.discovery.lists import Make
 from exporter.targets import FileSource, HttpSource, MailDomain, Target
 from exporter.vocabulary import Reason, TargetSource
 

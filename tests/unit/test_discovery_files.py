@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.discovery import files
-from exporter.discovery.files import FileWatch, Make
+from exporter.discovery import files, sources
+from exporter.discovery.files import FileWatch
+from exporter.discovery.lists import Make
 from exporter.targets import FileSource, Module, Target
 from exporter.vocabulary import TargetSource
 
@@ -595,8 +596,8 @@ async def test_a_look_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A start does not wait for it, it is told of, and what it brings is taken."""
-    monkeypatch.setattr(files, "SLOW_LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(files, "FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sources, "SLOW_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sources, "FIRST_LOOK_SECONDS", 0.0)
     release = threading.Event()
     read = files._read
 
@@ -676,7 +677,7 @@ async def test_a_source_written_otherwise_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until its files were looked at, their last lists stand."""
-    monkeypatch.setattr(files, "FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sources, "FIRST_LOOK_SECONDS", 0.0)
     release = threading.Event()
     read = files._read
 
