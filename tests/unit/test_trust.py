@@ -230,14 +230,25 @@ def broken(path: Path) -> None:
 def test_a_file_that_cannot_be_used(
     trust: Trust, ca_file: str, spoil: Callable[[Path], None], sentence: str
 ) -> None:
-    """A file that was good and is not any more is an error in one sentence."""
-    trust.load(ca_file)
+    """A file that was good and is not any more is an error in one sentence.
+
+    A probe that began with it goes on with what it held.
+    """
+    chain = (certify(by=ROOT).der,)
+    before = trust.examine(chain, "mail.test", ca_file)
     spoil(Path(ca_file))
 
     with pytest.raises(TrustError) as refused:
-        trust.examine((certify(by=ROOT).der,), "mail.test", ca_file)
+        trust.load(ca_file)
 
     assert str(refused.value) == sentence
+    assert trust.examine(chain, "mail.test", ca_file) == before
+
+
+def test_a_file_that_was_never_good(trust: Trust, tmp_path: Path) -> None:
+    """Without anything loaded there is nothing to go on with."""
+    with pytest.raises(TrustError):
+        trust.examine((certify(by=ROOT).der,), "mail.test", str(tmp_path / "none"))
 
 
 def test_a_file_that_may_not_be_read(
