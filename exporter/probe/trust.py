@@ -97,7 +97,7 @@ class Trust:
         return examined
 
     def _loaded_lately(self, ca_file: str | None) -> Authorities:
-        """Give the authorities, also of a file that went since a probe began with it."""
+        """Give the authorities, also of a file that went while a probe used it."""
         try:
             return self.load(ca_file)
         except TrustError:
