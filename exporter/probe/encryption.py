@@ -138,7 +138,7 @@ def sent_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
     """
     if sys.version_info >= (3, 13):
         return tuple(tls.get_unverified_chain())
-    chain = tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]
+    chain = tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]  # what SSLObject wraps
     return tuple(c.public_bytes(_DER) for c in chain)
 
 
