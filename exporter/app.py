@@ -218,8 +218,11 @@ class Exporter:
     async def _follow(self) -> None:
         while True:
             await self._changed.wait()
-            async with self._reloading:
-                await self._put_on_schedule()
+            try:
+                async with self._reloading:
+                    await self._put_on_schedule()
+            except Exception:  # noqa: BLE001 -- whatever it is, later sets must be taken
+                _log.exception("targets that were found could not be taken")
 
     async def _put_on_schedule(self) -> None:
         """Probe the targets that were told last; counters of those that stay go on."""

@@ -270,3 +270,37 @@ def _too_early(
         for earlier, later in pairwise(times)
         if later - earlier < 0.5 * target.interval
     ]
+
+
+def test_a_bug_of_ours_costs_one_change(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    in_loop: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    """Targets that could not be taken do not keep later ones from being taken."""
+    quick = partial(FileWatch, sleep=lambda seconds: asyncio.sleep(seconds / FASTER))
+    monkeypatch.setattr(supply, "FileWatch", quick)
+    (tmp_path / "sd").mkdir()
+    day = Day(tmp_path, [9])
+
+    async def main() -> None:
+        day.write()
+        exporter = Exporter(load(day.config), kernel_timestamps=True)
+        await exporter.start()
+        real, broken = exporter._schedule.replace, asyncio.Event()
+
+        def breaks(_: object) -> None:
+            exporter._schedule.replace = real  # type: ignore[method-assign]  # once
+            broken.set()
+            raise RuntimeError("a bug")
+
+        exporter._schedule.replace = breaks  # type: ignore[method-assign]  # as above
+        day.found["a"] = ["127.0.0.7:9"]
+        day.find("a")
+        await asyncio.wait_for(broken.wait(), PATIENCE)
+        day.found["b"] = ["127.0.0.8:9"]
+        day.find("b")
+        await _settled(exporter, day)
+        await exporter.stop()
+
+    in_loop(main())
