@@ -287,14 +287,14 @@ def test_a_bug_of_ours_costs_one_change(
         day.write()
         exporter = Exporter(load(day.config), kernel_timestamps=True)
         await exporter.start()
-        real, broken = exporter._schedule.replace, asyncio.Event()
+        broken = asyncio.Event()
 
         def breaks(_: object) -> None:
-            exporter._schedule.replace = real  # type: ignore[method-assign]  # once
+            monkeypatch.undo()
             broken.set()
             raise RuntimeError("a bug")
 
-        exporter._schedule.replace = breaks  # type: ignore[method-assign]  # as above
+        monkeypatch.setattr(exporter._schedule, "replace", breaks)
         day.found["a"] = ["127.0.0.7:9"]
         day.find("a")
         await asyncio.wait_for(broken.wait(), PATIENCE)
