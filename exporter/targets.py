@@ -147,6 +147,11 @@ class Target:
     exchanger: Exchanger | None = None  # of a target with the label `mx_domain`
     address: str | None = None  # probe this address of the host, and label it so
 
+    @property
+    def lost(self) -> bool:
+        """Whether it is a mail domain whose exchangers were not found."""
+        return self.exchanger is not None and self.exchanger.preference is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailDomain:

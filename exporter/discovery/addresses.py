@@ -46,8 +46,7 @@ def fans_out(target: Target) -> bool:
     """
     if target.module.addresses is not Addresses.ALL:  # most: this is asked of all
         return False
-    lost = target.exchanger is not None and target.exchanger.preference is None
-    return target.port != 0 and _version(target.host) is None and not lost
+    return target.port != 0 and _version(target.host) is None and not target.lost
 
 
 def expand(target: Target, addresses: Iterable[str]) -> tuple[Target, ...]:

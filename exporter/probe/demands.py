@@ -50,7 +50,7 @@ async def demands_of(
         None if reference and reference.family is None else name.removesuffix("."),
         None if reference else name.removesuffix("."),
     )
-    if module.tls is TlsMode.NONE or _is_lost(target):
+    if module.tls is TlsMode.NONE or target.lost:
         return demands
     if module.dane is not Policy.OFF:
         demands = await _ask_tlsa(target, demands, deadline, timeline)
@@ -71,10 +71,6 @@ def insisting(module: Module, demands: Demands) -> Module:
     if module.tls is TlsMode.OPPORTUNISTIC and (by_dane or by_sts):
         return replace(module, tls=TlsMode.REQUIRED)
     return module
-
-
-def _is_lost(target: Target) -> bool:
-    return target.exchanger is not None and target.exchanger.preference is None
 
 
 async def _ask_tlsa(

@@ -54,7 +54,7 @@ async def _resolve(
         limit = Limit.after(target.module.timeouts.dns, deadline)
         try:
             async with asyncio.timeout(limit.at - time.monotonic()):
-                if _is_lost(target):
+                if target.lost:
                     host = await _exchanger(host, resolver, timeline)
                 found = await _look_up(host, target.module, resolver)
         except TimeoutError as error:
@@ -68,11 +68,6 @@ async def _resolve(
     timeline.resolved = tuple(sorted(Counter(families).items()))
     timeline.note(f"{host} is {', '.join(a.literal for a in found)}")
     return found
-
-
-def _is_lost(target: Target) -> bool:
-    """Whether it is a mail domain whose exchangers were not found so far."""
-    return target.exchanger is not None and target.exchanger.preference is None
 
 
 async def _exchanger(domain: str, resolver: Resolver, timeline: Timeline) -> str:
