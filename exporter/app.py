@@ -109,7 +109,7 @@ class Exporter:
             on_change=self._take,
             on_trouble=self._trouble,
         )
-        self._wanted: Chosen | None = None  # the latest set that was told
+        self._chosen = Chosen((), ())  # the latest set that was told
         self._changed = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -190,8 +190,7 @@ class Exporter:
         self._ledger.rebucket(config.latency_buckets, config.target_bucket_phases)
         self._exposition.reshape(certificate_info=config.certificate_info)
         same = (config.modules, config.intervals) == (before.modules, before.intervals)
-        wanted = _wanted(config)
-        await self._supply.replace(wanted._replace(make=None) if same else wanted)
+        await self._supply.replace(_wanted(config), None if same else _make(config))
         await self._put_on_schedule()
         self._own.loaded(time.time())
         _log.info("configuration reloaded", targets=self.targets)
@@ -207,8 +206,8 @@ class Exporter:
                 await self.reload()
 
     def _take(self, chosen: Chosen) -> None:
-        before, self._wanted = self._wanted, chosen
-        if chosen.doubles and (before is None or chosen.doubles != before.doubles):
+        before, self._chosen = self._chosen, chosen
+        if chosen.doubles and chosen.doubles != before.doubles:
             shown = ", ".join(chosen.doubles[:MOST_DOUBLES_TOLD])
             _log.warning(
                 "targets named more than once", count=len(chosen.doubles), names=shown
@@ -227,9 +226,8 @@ class Exporter:
     async def _put_on_schedule(self) -> None:
         """Probe the targets that were told last; counters of those that stay go on."""
         self._changed.clear()
-        wanted = self._wanted.targets if self._wanted else ()
-        before = self._schedule.targets
-        targets = await asyncio.to_thread(choose, wanted, self._shard.owns, before)
+        found, before = self._chosen.targets, self._schedule.targets
+        targets = await asyncio.to_thread(choose, found, self._shard.owns, before)
         for take in (
             self._ledger.open,
             self._schedule.replace,
@@ -393,7 +391,7 @@ def _loaded_trust() -> Trust:
 
 
 def _wanted(config: Config) -> Wanted:
-    return Wanted(config.targets, config.domains, config.discovery, _make(config))
+    return Wanted(config.targets, config.domains, config.discovery)
 
 
 def _make(config: Config) -> Make:

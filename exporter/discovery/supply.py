@@ -30,7 +30,6 @@ class Wanted(NamedTuple):
     targets: Sequence[Target]
     domains: Sequence[MailDomain]
     discovery: Sequence[FileSource | HttpSource]
-    make: Make | None  # None: as before
 
 
 class Supply:
@@ -97,14 +96,17 @@ class Supply:
         self._started = True
         self._tell()
 
-    async def replace(self, wanted: Wanted) -> None:
-        """Take what a new configuration says; what did not change keeps its answers."""
+    async def replace(self, wanted: Wanted, make: Make | None = None) -> None:
+        """Take what a new configuration says; what did not change keeps its answers.
+
+        With another `make` (None: the same) what was discovered is made anew.
+        """
         self._catalog.put(TargetSource.CONFIG, wanted.targets)
         self._exchangers.replace(wanted.domains)
         files = [s for s in wanted.discovery if isinstance(s, FileSource)]
         addresses = [s for s in wanted.discovery if isinstance(s, HttpSource)]
-        await self._files.replace(files, wanted.make)
-        await self._http.replace(addresses, wanted.make)
+        await self._files.replace(files, make)
+        await self._http.replace(addresses, make)
         self._gather()
 
     async def stop(self) -> None:
