@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from bench.exporter import exporter
+from bench.exporter import exporter, scrape
 from bench.servers import prompt_server, starttls_server
 from exporter.demo.certificates import Kind
 
@@ -160,9 +159,9 @@ def _ours(folder: Path, what: str, port: int, rate: int) -> Turn:
     config = _OURS.format(interval=interval, module=module, targets=targets)
     with exporter(config) as (url, pid):
         time.sleep(WARM_UP_SECONDS if interval == 1 else interval + 1)
-        before, cpu = _scrape(url), _cpu(pid)
+        before, cpu = scrape(url), _cpu(pid)
         time.sleep(SCRAPE_SECONDS)
-        after = _scrape(url)
+        after = scrape(url)
         spent = _cpu(pid) - cpu
     failed = [s for s in _SUCCESS.findall(after) if s != "1"]
     if failed:
@@ -247,12 +246,6 @@ def _cpu(pid: int) -> float:
 
 def _total(text: str) -> float:
     return sum(map(float, _PROBES.findall(text)))
-
-
-def _scrape(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 -- our own, on loopback
-        text: str = answer.read().decode()
-    return text
 
 
 def _arguments(words: Sequence[str]) -> tuple[str, int, int]:

@@ -12,10 +12,9 @@ server late too, and that is for the exporter to see.
 import re
 import sys
 import time
-import urllib.request
 from collections.abc import Sequence
 
-from bench.exporter import exporter
+from bench.exporter import exporter, scrape
 from bench.servers import Late, late_server, prompt_server
 
 DELAY = 0.050
@@ -47,12 +46,12 @@ def main(seconds: int = 20, rate: int = 1000) -> None:
         ports |= {f"late-{i}": port for i, port in enumerate(late)}
         with exporter(_CONFIG.format(targets=_targets(ports))) as (url, _):
             time.sleep(WARM_UP_SECONDS)
-            before = after = _scrape(url)
+            before = after = scrape(url)
             began = time.monotonic()
             read: set[tuple[str, float, float]] = set()
             for second in range(1, seconds + 1):
                 time.sleep(max(0.0, began + second - time.monotonic()))
-                after = _scrape(url)
+                after = scrape(url)
                 ended = dict(_ENDED.findall(after))
                 read |= {
                     (port, float(ended[port]), float(took))
@@ -102,12 +101,6 @@ def _print_errors(who: str, errors: Sequence[float]) -> None:
 
 def _total(pattern: re.Pattern[str], text: str) -> float:
     return sum(map(float, pattern.findall(text)))
-
-
-def _scrape(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 -- our own, on loopback
-        text: str = answer.read().decode()
-    return text
 
 
 if __name__ == "__main__":
