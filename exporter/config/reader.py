@@ -95,6 +95,7 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
     return "; ".join((f"this is not YAML: {said}", *remedies))
 
 
+_TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
 _QUOTE_ALL = "text that begins with `[`, `{` or a quote goes into quotes as a whole"
 # By words of either parser.
 _REMEDY_OF: Final[Mapping[str, str]] = {
@@ -105,6 +106,7 @@ _REMEDY_OF: Final[Mapping[str, str]] = {
     "did not find expected '-' indicator": _QUOTE_ALL,
     "expected <block end>": _QUOTE_ALL,
     "node content": _QUOTE_ALL,
+    "maximum nesting depth": _TOO_DEEP,  # the bound of libyaml itself, since 0.2.6
 }
 
 
@@ -126,7 +128,7 @@ def _guarded(
 ) -> Iterator[yaml.Event]:
     """Hand on the events, and stop before the first that goes over a guard."""
     guards = (
-        (MAX_DEPTH, f"nested more than {MAX_DEPTH} deep"),
+        (MAX_DEPTH, _TOO_DEEP),
         (MAX_NODES, f"more than {MAX_NODES} values and keys"),
         (MAX_ALIASES, f"more than {MAX_ALIASES} aliases (`*name`)"),
         (1, "a second document begins here; keep one to a file"),

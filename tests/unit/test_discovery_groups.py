@@ -308,7 +308,7 @@ def test_unreadable(text: str | bytes, form: Form, sentence: str) -> None:
 @pytest.mark.parametrize("opening", ["[", '[{"a":', '[{"targets":['])
 def test_deep_nesting(opening: str, form: Form) -> None:
     """A text that nests a hundred thousand deep is refused and does no harm."""
-    with pytest.raises(Unreadable, match="nested"):
+    with pytest.raises(Unreadable, match=r"nest(ed|ing)"):
         read(opening * 100_000, form)
 
 
