@@ -5,9 +5,10 @@ records (`dane`) and the domain's MTA-STS policy (`mta_sts`). What each has foun
 fact; what a policy makes of it is the reason to refuse the server.
 """
 
-import ssl
 import time
 from dataclasses import dataclass
+
+from OpenSSL import SSL
 
 from exporter.outcome import DaneFacts, StsFacts, TlsFacts
 from exporter.probe.clock import Tick
@@ -27,7 +28,7 @@ class Authentication:
     """All that is needed to begin TLS with a target and to judge who answered."""
 
     target: Target
-    context: ssl.SSLContext
+    context: SSL.Context
     trust: Trust
     demands: Demands
     timeline: Timeline

@@ -4,11 +4,11 @@ No other file names them. The cause is kept on the Interrupted that leaves the d
 """
 
 import errno
-import ssl
 from types import TracebackType
 
 import aiodns.error as dns
 from dns.exception import DNSException
+from OpenSSL import SSL
 from pycares import AresError
 
 from exporter.smtp.exchange import Interrupted
@@ -55,7 +55,8 @@ _ASKING = dict.fromkeys(
 )
 
 
-_WAIT = (BlockingIOError, ssl.SSLWantReadError)
+# To have to wait, and the end of what TLS carries.
+_NO_FAILURE = (BlockingIOError, SSL.WantReadError, SSL.ZeroReturnError)
 
 
 class Door:
@@ -82,24 +83,31 @@ class Door:
         trace: TracebackType | None,
     ) -> None:
         """Raise Interrupted with the error's reason; having to wait is no failure."""
-        if not isinstance(error, self._error) or isinstance(error, _WAIT):
+        if error is None or not isinstance(error, self._error):
             return
-        number = error.args[0] if error.args else 0
-        reason = self._reasons.get(number, self._otherwise)
+        if isinstance(error, _NO_FAILURE):
+            return
+        reason = self._reasons.get(_number(error), self._otherwise)
         raise Interrupted(reason, detail=_in_words(error)) from error
 
 
+def _number(error: Exception) -> int:
+    """Give the number that an error begins with; OpenSSL's begin with a list."""
+    first = error.args[0] if error.args else 0
+    return first if isinstance(first, int) else 0
+
+
 def _in_words(error: Exception) -> str:
-    """Say what OpenSSL said; the other errors say no more than their reason."""
-    said = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
-    return str(said).lower().replace("_", " ") if said else ""
+    """Say what OpenSSL said last; the other errors say no more than their reason."""
+    queue = error.args[0] if isinstance(error, SSL.Error) and error.args else ()
+    return str(queue[-1][-1]) if isinstance(queue, list) and queue else ""
 
 
 opening = Door(OSError, _OPENING, Reason.LOCAL_ERROR)
 connecting = Door(OSError, _CONNECTING, Reason.LOCAL_ERROR)
 talking = Door(OSError, _TALKING, Reason.INTERNAL_ERROR)
-shaking = Door(ssl.SSLError, {}, Reason.HANDSHAKE)
-decrypting = Door(ssl.SSLError, {}, Reason.PROTOCOL_ERROR)
+shaking = Door(SSL.Error, {}, Reason.HANDSHAKE)
+decrypting = Door(SSL.Error, {}, Reason.PROTOCOL_ERROR)
 resolving = Door(dns.DNSError, _RESOLVING, Reason.SERVFAIL)
 starting = Door(AresError, {}, Reason.LOCAL_ERROR)
 asking = Door((DNSException, OSError), _ASKING, Reason.SERVFAIL)

@@ -1,17 +1,24 @@
 """TLS without a socket: octets in, octets out, and what the two sides agreed on.
 
-It holds one session of TLS over memory (`ssl.MemoryBIO`), so that whoever owns the
-socket sees every octet: what came in the clear, close_notify, and TCP's own end. The
-handshake is completed whatever the certificate says, at OpenSSL's security level 0,
-since a server that is refused unseen cannot be told of; what it said is judged apart.
+It holds one session of TLS over memory, so that whoever owns the socket sees every
+octet: what came in the clear, close_notify, and TCP's own end. The handshake is
+completed whatever the certificate says, at OpenSSL's security level 0, since a server
+that is refused unseen cannot be told of; what it said is judged apart.
+
+OpenSSL is the one that cryptography brings along, not the one of Python's ssl module
+(docs/decisions/0016-openssl-of-cryptography.md).
 """
 
 import os
-import ssl
-import sys
-import warnings
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL, crypto
+from OpenSSL._util import lib
 
 from exporter.probe.door import decrypting, shaking
 from exporter.smtp.exchange import Interrupted
@@ -21,16 +28,19 @@ from exporter.vocabulary import Phase, Reason, TlsVersion
 # What a TLS record begins with: change_cipher_spec, alert, handshake, application data.
 _RECORD_TYPES = frozenset(range(0x14, 0x18))
 _VERSIONS = {
-    TlsVersion.TLS10: ssl.TLSVersion.TLSv1,
-    TlsVersion.TLS11: ssl.TLSVersion.TLSv1_1,
-    TlsVersion.TLS12: ssl.TLSVersion.TLSv1_2,
-    TlsVersion.TLS13: ssl.TLSVersion.TLSv1_3,
+    TlsVersion.TLS10: SSL.TLS1_VERSION,
+    TlsVersion.TLS11: SSL.TLS1_1_VERSION,
+    TlsVersion.TLS12: SSL.TLS1_2_VERSION,
+    TlsVersion.TLS13: SSL.TLS1_3_VERSION,
 }
-_CIPHERS = "DEFAULT:@SECLEVEL=0"
+_CIPHERS = b"DEFAULT:@SECLEVEL=0"
+# Those of OpenSSL 3.0. From 3.5 on a key for ML-KEM comes first of all, made anew for
+# each handshake: 70 us of its 500.
+_GROUPS = b"X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096"
 # One for each client certificate and version in use; modules are few.
 _KEPT_CONTEXTS = 64
-# More than one record's content (RFC 8446 section 5.1), so that one read takes all.
-_READ_OCTETS = 32 * 1024
+# More than a usual reply, and than a flight of ours; what is longer takes more reads.
+_READ_OCTETS = 4 * 1024
 
 
 class Agreed(NamedTuple):
@@ -44,13 +54,12 @@ class Agreed(NamedTuple):
 class Encryption:
     """One session of TLS, the client's side."""
 
-    def __init__(self, context: ssl.SSLContext, server_name: str | None) -> None:
+    def __init__(self, context: SSL.Context, server_name: str | None) -> None:
         """Prepare; `server_name` goes into SNI, None sends none."""
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=server_name
-        )
+        self._tls = SSL.Connection(context)
+        if server_name:
+            self._tls.set_tlsext_host_name(server_name.encode("idna"))
+        self._tls.set_connect_state()
         self._answered = False
         self._spoken = False
         self.ready = False
@@ -61,24 +70,27 @@ class Encryption:
 
         Raises Interrupted with plaintext or handshake.
         """
-        if octets and not self._answered:
-            if octets[0] not in _RECORD_TYPES:
+        if octets:
+            if not self._answered and octets[0] not in _RECORD_TYPES:
                 raise Interrupted(Reason.PLAINTEXT)
             self._answered = True
-        self._incoming.write(octets)
+            self._tls.bio_write(octets)
         try:
             with shaking:
                 self._tls.do_handshake()
-        except ssl.SSLWantReadError:
+        except SSL.WantReadError:
             return
         self.ready = True
 
     @property
     def agreed(self) -> Agreed:
         """Give what the handshake came to."""
-        name = self._tls.cipher()
+        tls = self._tls
+        chain = tls.get_peer_cert_chain() or ()
         return Agreed(
-            self._tls.version() or "", name[0] if name else "", sent_chain(self._tls)
+            tls.get_protocol_version_name(),
+            tls.get_cipher_name() or "",
+            tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, c) for c in chain),
         )
 
     def encrypt(self, octets: bytes) -> None:
@@ -86,10 +98,8 @@ class Encryption:
 
         What the server did is read next, as with plain TCP.
         """
-        try:
-            self._tls.write(octets)
-        except ssl.SSLError:
-            return
+        with suppress(SSL.Error):
+            self._tls.send(octets)
 
     def decrypt(self, octets: bytes) -> bytes:
         """Take what arrived; gives the octets that it holds so far.
@@ -98,15 +108,17 @@ class Encryption:
         handshake, of phase tls, for an alert ahead of the first octet: it is the
         server's answer to our part of a TLS 1.3 handshake (RFC 8446 section 4.4.2.4).
         """
-        self._incoming.write(octets)
+        if octets:
+            self._tls.bio_write(octets)
         plain = bytearray()
         try:
             with decrypting:
-                while more := self._tls.read(_READ_OCTETS):
-                    plain += more
-            self.close_notify = True
-        except ssl.SSLWantReadError:
+                while True:  # until there is no more, or no more will come
+                    plain += self._tls.recv(_READ_OCTETS)
+        except SSL.WantReadError:
             pass
+        except SSL.ZeroReturnError:
+            self.close_notify = True
         except Interrupted as interrupted:
             if not plain:
                 raise self._refused(interrupted) from interrupted.__cause__
@@ -120,35 +132,24 @@ class Encryption:
 
     def end(self) -> None:
         """Say close_notify."""
-        try:
-            self._tls.unwrap()
-        except ssl.SSLError:
-            return
+        with suppress(SSL.Error):
+            self._tls.shutdown()
 
     def outgoing(self) -> bytes:
         """Take the octets that are to be sent now."""
-        return self._outgoing.read()
+        octets = b""
+        try:
+            while len(octets) % _READ_OCTETS == 0:
+                octets += self._tls.bio_read(_READ_OCTETS)
+        except SSL.WantReadError:  # nothing more
+            pass
+        return octets
 
 
-def sent_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
-    """Give the certificates that the server sent, in DER, whatever they are worth.
-
-    Public since Python 3.13; before that, by the object that the public one wraps,
-    which is the same one in both closed versions.
-    """
-    if sys.version_info >= (3, 13):
-        return tuple(tls.get_unverified_chain())
-    chain = tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]  # what SSLObject wraps
-    return tuple(c.public_bytes(_DER) for c in chain)
-
-
-_DER = 2  # of _ssl.Certificate.public_bytes; OpenSSL calls it ENCODING_DER
-
-
-def context_of(module: Module) -> ssl.SSLContext:
+def context_of(module: Module) -> SSL.Context:
     """Give the context of a module, with its client certificate as it is now.
 
-    Raises OSError (ssl.SSLError is one) for a certificate that cannot be loaded.
+    Raises OSError or ValueError for a certificate that cannot be loaded.
     """
     if module.cert_file is None or module.key_file is None:
         return _context(module.min_version, None, None, ())
@@ -168,19 +169,40 @@ def _context(
     cert_file: str | None,
     key_file: str | None,
     _marks: tuple[tuple[int, int, int], ...],
-) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_ciphers(_CIPHERS)
-    with warnings.catch_warnings():  # 1.0 and 1.1 are deprecated, and asked for
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = _VERSIONS[min_version]
-    if cert_file:
-        context.load_cert_chain(cert_file, key_file, password=_no_password)
+) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_verify(SSL.VERIFY_NONE)
+    context.set_cipher_list(_CIPHERS)
+    _agree_on(context, _GROUPS)
+    context.set_min_proto_version(_VERSIONS[min_version])
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if cert_file and key_file:
+        _show(context, cert_file, key_file)
     return context
 
 
-def _no_password() -> str:
-    """Answer for a key that is encrypted; without this OpenSSL asks the terminal."""
-    raise ValueError("the key is encrypted")
+def _show(context: SSL.Context, cert_file: str, key_file: str) -> None:
+    """Have the server shown a certificate when it asks for one."""
+    leaf, *rest = x509.load_pem_x509_certificates(Path(cert_file).read_bytes())
+    try:
+        key = load_pem_private_key(Path(key_file).read_bytes(), password=None)
+    except TypeError as error:
+        raise ValueError("the key is encrypted") from error
+    try:
+        context.use_certificate(leaf)
+        for certificate in rest:
+            context.add_extra_chain_cert(certificate)
+        context.use_privatekey(key)  # type: ignore[arg-type]  # another kind is a TypeError
+        context.check_privatekey()
+    except (SSL.Error, TypeError) as error:
+        raise ValueError("the key is not that of the certificate") from error
+
+
+def _agree_on(context: SSL.Context, groups: bytes) -> None:
+    """Name the groups for key agreement, for which pyOpenSSL has no word of its own.
+
+    Where a version of it hides OpenSSL's, the default serves, and takes longer.
+    """
+    name_them = getattr(lib, "SSL_CTX_set1_curves_list", None)
+    if name_them:
+        name_them(context._context, groups)

@@ -1,11 +1,18 @@
 """TLS in memory: two ends that hand each other octets."""
 
 import ssl
+import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +56,7 @@ class Server:
 
 
 Contexts = Callable[..., ssl.SSLContext]
+SPOKEN = [v for v in ssl.TLSVersion if v.name.startswith("TLSv")]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +72,10 @@ def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.load_cert_chain(path)
-        context.maximum_version = version
+        with warnings.catch_warnings():  # 1.0 and 1.1 are deprecated
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = min(version, ssl.TLSVersion.TLSv1_2)
+            context.maximum_version = version
         return context
 
     return make
@@ -159,20 +170,29 @@ def test_min_version(contexts: Contexts) -> None:
     assert caught.value.reason is Reason.HANDSHAKE
 
 
+@pytest.mark.parametrize("lowest", TlsVersion)
 @pytest.mark.parametrize(
-    ("version", "expected"),
-    [
-        (TlsVersion.TLS10, "TLSv1"),
-        (TlsVersion.TLS11, "TLSv1_1"),
-        (TlsVersion.TLS12, "TLSv1_2"),
-        (TlsVersion.TLS13, "TLSv1_3"),
-    ],
+    ("spoken", "name"),
+    list(zip(SPOKEN, ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"), strict=True)),
 )
-def test_every_version(version: TlsVersion, expected: str) -> None:
-    """Every version that the configuration names can be asked for."""
-    context = context_of(Module(name="x", min_version=version))
+def test_every_version(
+    contexts: Contexts, lowest: TlsVersion, spoken: ssl.TLSVersion, name: str
+) -> None:
+    """Every version from the lowest on that the configuration names is spoken."""
+    client = Encryption(context_of(Module(name="x", min_version=lowest)), "mail.test")
+    server = Server(contexts(Kind.RSA, spoken))
+    client.shake()
+    refused = suppress(Interrupted) if SPOKEN.index(spoken) < _rank(lowest) else None
+    with refused or nullcontext():
+        while not client.ready:
+            client.shake(server.hear(client.outgoing()))
 
-    assert context.minimum_version.name == expected
+    assert client.ready is not bool(refused)
+    assert refused or client.agreed.version == name
+
+
+def _rank(version: TlsVersion) -> int:
+    return list(TlsVersion).index(version)
 
 
 def test_refused_in_tls_1_3(contexts: Contexts) -> None:
@@ -235,6 +255,27 @@ def test_client_certificate(tmp_path: Path) -> None:
 
     assert again is first
     assert context_of(module) is not first
+
+
+def test_client_certificate_of_another_key(tmp_path: Path) -> None:
+    """A certificate and a key that do not belong together are a ValueError."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    cert.write_bytes(issue(Kind.CLIENT_ONLY).pem)
+    for kind in (Kind.GOOD, Kind.RSA):
+        key.write_bytes(issue(kind).key)
+        with pytest.raises(ValueError, match="the key is not that of the certificate"):
+            context_of(Module(name="c", cert_file=str(cert), key_file=str(key)))
+
+
+def test_client_key_that_is_encrypted(tmp_path: Path) -> None:
+    """A key that needs a password is a ValueError, and nobody is asked for it."""
+    path = tmp_path / "client.pem"
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    path.write_bytes(issue(Kind.CLIENT_ONLY).pem + key)
+    with pytest.raises(ValueError, match="the key is encrypted"):
+        context_of(Module(name="c", cert_file=str(path), key_file=str(path)))
 
 
 def test_client_certificate_that_is_gone(tmp_path: Path) -> None:
