@@ -45,6 +45,9 @@ _log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 3.0
 # How often `--config.auto-reload` looks; a file of a megabyte is read in 2 ms.
 AUTO_RELOAD_SECONDS = 10.0
+# How long lines may be due before they are rendered, many in a row; a scrape waits for
+# none of it.
+RENDER_SECONDS = 0.5
 # While a thread computes (targets are made, a page is joined), the loop waits this long
 # behind each of its system calls; Python's own 5 ms make a second of that an outage.
 SWITCH_SECONDS = 0.0002
@@ -113,6 +116,7 @@ class Exporter:
         self._changed = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._rendering: asyncio.TimerHandle | None = None
         self._stopping = False
 
     async def start(self) -> None:
@@ -132,6 +136,8 @@ class Exporter:
     async def stop(self) -> None:
         """Start no more probes, and let the running ones end within a bound."""
         self._stopping = True
+        if self._rendering:
+            self._rendering.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -245,13 +251,24 @@ class Exporter:
             self._own.discovery_failed(source)
         _log.warning("discovery", source=str(source), where=where, trouble=sentence)
 
+    def _render_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._rendering = loop.call_later(seconds, self._render)
+
+    def _render(self) -> None:
+        self._rendering = None
+        if self._exposition.catch_up():
+            self._render_in(0)
+
     async def _probe(self, target: Target) -> None:
         outcome = await probe(target, self._world)
         before = self._ledger.accounts.get(target.name)
         known = before.latest if before else None
         account = self._ledger.record(target, outcome)
         if account:
-            self._exposition.update(account)
+            self._exposition.changed(account)
+            if self._rendering is None:
+                self._render_in(RENDER_SECONDS)
             _log_change(account, known, outcome)
             self._schedule.told(target, unavailable=_asks_for_less(outcome))
 

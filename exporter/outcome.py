@@ -176,6 +176,19 @@ class Outcome:
             if not holds(self):
                 raise Contradiction(f"{sentence} ({self.failure}, {self.close})")
 
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """Give all that is no figure and no time of this one session.
+
+        A server that stays as it is gives equal facts, probe after probe.
+        """
+        return (
+            *(self.failure, self.close, self.quit_code, self.quirks, self.unsolicited),
+            *(self.offer, self.starttls_offered, self.resolved),
+            *(self.tls, self.tls_close_notify, self.dane, self.sts),
+            *[(r.phase, r.code, r.status) for r in self.phases],
+        )
+
     def record(self, phase: Phase) -> PhaseRecord | None:
         """Find the record of a phase; None when it was not reached."""
         for record in self.phases:

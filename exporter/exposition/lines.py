@@ -8,6 +8,7 @@ that arrive together share one body (DESIGN.md section 4).
 import asyncio
 import gzip
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -48,6 +49,7 @@ class _Shape(NamedTuple):
     """What decides how an account is rendered, beside the account."""
 
     families: tuple[MetricFamily, ...]  # always as many, in one order
+    unsteady: tuple[tuple[int, MetricFamily], ...]  # those of them, by their place
     buckets: tuple[float, ...]
     bucket_phases: frozenset[Phase]
 
@@ -59,7 +61,8 @@ class _Shown(NamedTuple):
     target: Target
     prefix: str
     shape: _Shape
-    lines: tuple[bytes, ...]
+    facts: tuple[object, ...]  # of the latest outcome
+    lines: list[bytes]
 
 
 class Exposition:
@@ -73,17 +76,37 @@ class Exposition:
         self._own = own
         self._shape = _shape(ledger, certificate_info)
         self._shown: dict[str, _Shown] = {}
+        self._changed: dict[str, Account] = {}  # since their lines were rendered
         self._group_labels: dict[Group, str] = {}
         self._under_way: dict[tuple[Accepted, frozenset[str]], asyncio.Task[Page]] = {}
 
+    def changed(self, account: Account) -> None:
+        """Hear that a probe was recorded; its lines are due at `catch_up`."""
+        self._changed[account.target.name] = account
+
+    def catch_up(self) -> bool:
+        """Render what has changed, at most a slice; true when there is more.
+
+        Lines rendered in a row cost a third of those rendered between two replies.
+        """
+        for name in list(islice(self._changed, _SLICE)):
+            self.update(self._changed.pop(name))
+        return bool(self._changed)
+
     def update(self, account: Account) -> None:
         """Render a target's lines anew; to be called when its account has changed."""
-        target, shape = account.target, self._shape
+        target, shape, latest = account.target, self._shape, account.latest
+        facts = latest.facts if latest else ()
         shown = self._shown.get(target.name)
-        known = shown.prefix if shown and shown.target is target else None
-        prefix = known or target_labels(target)
-        lines = tuple([_render(family, account, prefix) for family in shape.families])
-        self._shown[target.name] = _Shown(account, target, prefix, shape, lines)
+        known = shown if shown and shown.target is target else None
+        prefix = known.prefix if known else target_labels(target)
+        if known and known.shape is shape and known.facts == facts:
+            lines = known.lines.copy()
+            for place, family in shape.unsteady:
+                lines[place] = _render(family, account, prefix)
+        else:
+            lines = [_render(family, account, prefix) for family in shape.families]
+        self._shown[target.name] = _Shown(account, target, prefix, shape, facts, lines)
 
     def reshape(self, *, certificate_info: bool) -> None:
         """Take the ledger's buckets as they are by now, and that family or not.
@@ -102,6 +125,11 @@ class Exposition:
         a probe has changed, are rendered slice by slice, so that the loop breathes.
         """
         accounts, shown = self._ledger.accounts, self._shown
+        self._changed = {
+            name: account
+            for name, account in self._changed.items()
+            if accounts.get(name) is account
+        }
         self._group_labels.clear()
         self._shown = {
             name: shown[name]
@@ -138,6 +166,8 @@ class Exposition:
         return await asyncio.shield(task)
 
     async def _join(self, accepted: Accepted, names: frozenset[str]) -> Page:
+        for _ in iter(self.catch_up, False):
+            await asyncio.sleep(0)
         targets = [shown.lines for shown in self._shown.values()]
         parts: list[bytes] = []
         for index, family in enumerate(self._shape.families):
@@ -221,7 +251,8 @@ def _shape(ledger: Ledger, certificate_info: bool) -> _Shape:
     families = target_families(
         histograms=bool(phases), certificate_info=certificate_info
     )
-    return _Shape(families, ledger.buckets, phases)
+    unsteady = tuple((n, f) for n, f in enumerate(families) if not f.steady)
+    return _Shape(families, unsteady, ledger.buckets, phases)
 
 
 def _body(parts: list[bytes], *, packed: bool) -> bytes:

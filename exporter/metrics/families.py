@@ -8,6 +8,7 @@ Account, and every word that can be known in advance is there from 0.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import TypeVar
 
 from exporter.ledger import Account, Latency
@@ -189,6 +190,19 @@ _LATEST: tuple[OfLatest, ...] = (
 )
 
 
+# Of the latest probe, and another figure each time.
+_MEASURED = frozenset(
+    {
+        "smtp_probe_duration_seconds",
+        "smtp_probe_phase_seconds",
+        "smtp_last_probe_timestamp_seconds",
+        "smtp_banner_first_byte_seconds",
+        "smtp_tcp_rtt_seconds",
+        "smtp_tcp_retransmits",
+    }
+)
+
+
 def _of_latest(
     samples: Callable[[Outcome], Iterable[Sample]],
 ) -> Callable[[Account], Iterable[Sample]]:
@@ -202,7 +216,12 @@ def _counts(
     label: str, words: type[_Word], counts: Mapping[_Word, int]
 ) -> list[Sample]:
     """Give a line for each word of the vocabulary, from 0."""
-    return [("", f',{label}="{word}"', counts.get(word, 0)) for word in words]
+    return [("", extra, counts.get(word, 0)) for word, extra in _extras(label, words)]
+
+
+@cache
+def _extras(label: str, words: type[_Word]) -> tuple[tuple[_Word, str], ...]:
+    return tuple((word, f',{label}="{word}"') for word in words)
 
 
 def _failures(account: Account) -> Iterable[Sample]:
@@ -222,9 +241,8 @@ def histogram_samples(extra: str, latency: Latency) -> Iterable[Sample]:
     yield from _summary_samples(extra, latency)
 
 
-def _summary_samples(extra: str, latency: Latency) -> Iterable[Sample]:
-    yield "_sum", extra, latency.total
-    yield "_count", extra, latency.count
+def _summary_samples(extra: str, latency: Latency) -> tuple[Sample, Sample]:
+    return ("_sum", extra, latency.total), ("_count", extra, latency.count)
 
 
 def _preference(account: Account) -> Iterable[Sample]:
@@ -235,8 +253,11 @@ def _preference(account: Account) -> Iterable[Sample]:
 
 
 def _phase_summaries(account: Account) -> Iterable[Sample]:
-    for phase, latency in account.latency.items():
-        yield from _summary_samples(f',phase="{phase}"', latency)
+    return [
+        sample
+        for phase, latency in account.latency.items()
+        for sample in _summary_samples(f',phase="{phase}"', latency)
+    ]
 
 
 def _phase_histograms(account: Account) -> Iterable[Sample]:
@@ -250,6 +271,7 @@ _MX_INFO = MetricFamily(
     ("mx_preference",),
     "1 for the preference that the domain's MX records give the host.",
     _preference,
+    steady=True,
 )
 
 _SINCE_START: tuple[MetricFamily, ...] = (
@@ -307,7 +329,10 @@ _PHASE_LATENCY = MetricFamily(
 
 _ALWAYS: tuple[MetricFamily, ...] = (
     *(
-        MetricFamily(name, Kind.GAUGE, extra, text, _of_latest(samples))
+        MetricFamily(
+            *(name, Kind.GAUGE, extra, text, _of_latest(samples)),
+            steady=name not in _MEASURED,
+        )
         for name, extra, text, samples in _LATEST
     ),
     _MX_INFO,

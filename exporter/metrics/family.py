@@ -21,13 +21,18 @@ OfLatest = tuple[str, tuple[str, ...], str, Callable[[Outcome], Iterable[Sample]
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """A family of one target's samples; `labels` are those behind the target's own."""
+    """A family of one target's samples; `labels` are those behind the target's own.
+
+    A `steady` one is read from the target and the facts of its latest outcome, and from
+    nothing else: its lines are the same while they are.
+    """
 
     name: str
     kind: Kind
     labels: tuple[str, ...]
     help: str
     samples: Callable[[Account], Iterable[Sample]]
+    steady: bool = False
 
     @property
     def names(self) -> frozenset[str]:

@@ -434,6 +434,62 @@ async def test_following_forgets_at_once() -> None:
     assert b"smtp_probes_total" not in body
 
 
+@given(st.lists(st.tuples(st.sampled_from(range(3)), outcomes()), max_size=4))
+@settings(max_examples=50)
+def test_lines_that_stay(changes: list[tuple[int, Outcome]]) -> None:
+    """Whatever came before, lines are those that a first rendering would give."""
+    targets = [target(str(number)) for number in range(3)]
+    made = world(*targets)
+    for number, seen in changes:
+        for figures in (seen, replace(seen, started_at=seen.started_at + 60)):
+            made.see(targets[number], figures)
+    fresh = World(made.ledger, made.own, Exposition(made.ledger, made.own.registry))
+    asyncio.run(fresh.exposition.follow())
+
+    assert probes_of(joined(made.exposition)) == probes_of(joined(fresh.exposition))
+
+
+def probes_of(body: str) -> list[str]:
+    """Give the lines that are not about the exporter itself."""
+    return [line for line in body.splitlines() if line.startswith("smtp_")]
+
+
+async def test_catching_up() -> None:
+    """What has changed is rendered once, slice by slice, and before a page is made."""
+    targets = [target(str(number)) for number in range(250)]
+    made = Rendered(*targets)
+    await made.exposition.follow()
+    made.rendered.clear()
+    for seen in (outcome(), greeting_timeout()):
+        for one in targets:
+            account = made.ledger.record(one, seen)
+            assert account
+            made.exposition.changed(account)
+    assert not made.rendered
+
+    assert made.exposition.catch_up()
+    assert 0 < len(made.rendered) < len(targets)
+    body = (await made.exposition.page(PLAIN, ["smtp_probe_success"])).body.decode()
+
+    assert sorted(made.rendered) == sorted(one.name for one in targets)
+    assert set(values(families(body, openmetrics=False), "smtp_probe_success").values())
+    assert not made.exposition.catch_up()
+
+
+async def test_what_is_gone_is_not_caught_up_with() -> None:
+    """A target that is removed between its probe and the rendering stays away."""
+    made = Rendered(target("stays"), target("goes"))
+    for account in made.ledger.accounts.values():
+        made.exposition.changed(account)
+    made.ledger.open([target("stays")])
+    await made.exposition.follow()
+    made.exposition.catch_up()
+
+    body = (await made.exposition.page(PLAIN)).body
+    assert b'target="goes"' not in body
+    assert b'target="stays"' in body
+
+
 class Rendered:
     """A world of which it is known whose lines were rendered, in order."""
 
