@@ -490,3 +490,23 @@ def test_what_was_written_is_read(code: int, texts: list[str]) -> None:
         reply(code, *most, last),
         b"",
     ]
+
+
+LINE = st.binary(max_size=12).map(lambda text: text.replace(b"\n", b""))
+SPOKEN = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
+
+
+@given(
+    st.sampled_from([b"220", b"250", b"334", b"199"]),
+    st.lists(st.one_of(LINE, SPOKEN.map(str.encode)), min_size=1, max_size=5),
+    st.sampled_from([b"\r\n", b"\n"]),
+    st.binary(max_size=8),
+)
+def test_the_usual_way_is_the_way_by_lines(
+    code: bytes, texts: list[bytes], end: bytes, tail: bytes
+) -> None:
+    """A reply that is taken at once is the one that comes octet by octet."""
+    marks = [b"-"] * (len(texts) - 1) + [b" "]
+    said = b"".join(code + m + t + end for m, t in zip(marks, texts, strict=True))
+
+    assert read([said + tail]) == read(octets_of(said + tail))
