@@ -81,9 +81,11 @@ class Trust:
         """Give what there is to say of a chain, DER and the leaf first.
 
         `name` is what the certificate must be for; None for a server without a name.
-        Raises TrustError.
+        Who judges is who was loaded last: a file that changes or goes while a probe
+        uses it changes nothing for that probe. Raises TrustError where nobody was.
         """
-        trusted = self._loaded_lately(ca_file)
+        loaded = self._loaded.get(ca_file)
+        trusted = loaded.authorities if loaded else self.load(ca_file)
         digest = hashlib.sha256(b"".join(chain)).digest()  # DER says its own length
         place = (ca_file, name, digest[0] % MAX_KEPT_OF_NAME)
         at = self._now()
@@ -95,15 +97,6 @@ class Trust:
         examined = Examined(_leaf(chain), chain_not_after(chain), problems)
         self._keep(place, _Kept(digest, at, until, examined))
         return examined
-
-    def _loaded_lately(self, ca_file: str | None) -> Authorities:
-        """Give the authorities, also of a file that went while a probe used it."""
-        try:
-            return self.load(ca_file)
-        except TrustError:
-            if ca_file not in self._loaded:
-                raise
-            return self._loaded[ca_file].authorities
 
     def load(self, ca_file: str | None) -> Authorities:
         """Give the authorities of a file, as it is now; of the system for None.

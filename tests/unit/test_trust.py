@@ -133,6 +133,7 @@ def test_a_file_that_has_changed(trust: Trust, ca_file: str) -> None:
     written(Path(ca_file), certify("Other", authority=True))
     os.utime(ca_file, ns=(1, 1))
 
+    trust.load(ca_file)
     assert trust.examine(chain, "mail.test", ca_file).problems == {Reason.UNTRUSTED}
 
 
@@ -150,6 +151,7 @@ def test_a_file_that_has_been_replaced(
     os.utime(other, ns=(then, then))
     other.replace(path)
 
+    trust.load(ca_file)
     assert trust.examine(chain, "mail.test", ca_file).problems == {Reason.UNTRUSTED}
 
 
