@@ -22,7 +22,7 @@ from exporter.probe import clock
 from exporter.probe.clock import Tick
 from exporter.probe.door import opening, talking
 from exporter.probe.encryption import Encryption
-from exporter.probe.limit import Limit, settle, until
+from exporter.probe.limit import Alarm, Limit, settle
 from exporter.probe.opening import connect
 from exporter.probe.resolve import Address
 from exporter.smtp.exchange import Interrupted
@@ -31,7 +31,7 @@ from exporter.smtp.proxy import Endpoint
 from exporter.vocabulary import Family, Reason
 
 # One reply's worth; memory per probe is bounded by this and the reader's own bounds.
-READ_OCTETS = 16 * 1024
+READ_OCTETS = 8 * 1024
 # Behind a 221 nothing is owed: past this the server is flooding, not closing.
 MAX_TRAILING_OCTETS = 64 * 1024
 # Read and thrown away before closing, so that unread octets do not become our reset.
@@ -66,11 +66,13 @@ class Connection:
         sock: socket.socket,
         established: Tick,
         peer: tuple[str, int] | str,
+        alarm: Alarm,
         *,
         reset: bool = False,
     ) -> None:
-        """Take over a connected socket; close() must be called."""
+        """Take over a connected socket and its alarm; close() must be called."""
         self._loop = asyncio.get_running_loop()
+        self._alarm = alarm
         self._sock = sock
         self._peer = peer
         self._waiter: asyncio.Future[bool] | None = None
@@ -78,6 +80,7 @@ class Connection:
         self._look_first = False
         self._ended = False
         self._tls: Encryption | None = None
+        self._buffer = memoryview(bytearray(READ_OCTETS))  # one for all reads
         self._held: Received | None = None
         self._broken: Interrupted | None = None
         self.established = established
@@ -93,6 +96,7 @@ class Connection:
         """
         with opening:
             sock = socket.socket(_AF[address.family], socket.SOCK_STREAM)
+        alarm = Alarm(asyncio.get_running_loop())
         try:
             sock.setblocking(False)
             clock.stamp(sock)
@@ -101,10 +105,11 @@ class Connection:
                     sock.bind((source, 0))
             start = clock.now()
             name = (address.literal, port) if address.family else address.literal
-            reset = await connect(sock, name, limit)
+            reset = await connect(sock, name, alarm, limit)
             established = clock.established(start, clock.tcp_info(sock))
-            return cls(sock, established, name, reset=reset)
+            return cls(sock, established, name, alarm, reset=reset)
         except BaseException:
+            alarm.off()
             sock.close()
             raise
 
@@ -169,7 +174,7 @@ class Connection:
             with suppress(Interrupted):
                 self._write(octets)
 
-    async def receive(self, limit: Limit, octets: int = READ_OCTETS) -> Received:
+    async def receive(self, limit: Limit) -> Received:
         """Wait for octets; FIN is Interrupted with the reason eof.
 
         What arrived before the limit counts even when the loop comes late to see it.
@@ -180,7 +185,7 @@ class Connection:
         while True:
             if in_time and not self._look_first:
                 in_time = await self._readable(limit)
-            received = self._read(octets)
+            received = self._read()
             if received and not received.octets:
                 raise Interrupted(Reason.EOF)
             if received:
@@ -195,7 +200,7 @@ class Connection:
         said, and nothing was.
         """
         try:
-            received = self._read(READ_OCTETS)
+            received = self._read()
         except Interrupted:
             return b""
         return received.octets if received else b""
@@ -253,13 +258,14 @@ class Connection:
         if self._tls and not (self._ended or self._reset):
             self._tls.end()
             self._flush(self._tls)
+        self._alarm.off()
         self._loop.remove_reader(self._sock.fileno())
         unread = 0
         while unread < MAX_UNREAD_OCTETS and (octets := self.surplus()):
             unread += len(octets)
         self._sock.close()
 
-    def _read(self, octets: int) -> Received | None:
+    def _read(self) -> Received | None:
         """Read once without waiting, through TLS where there is any.
 
         Without octets it is the end: TCP's, or that of what TLS says.
@@ -269,7 +275,7 @@ class Connection:
             return held
         if self._broken:
             raise self._broken
-        received = self._read_raw(octets)
+        received = self._read_raw()
         tls = self._tls
         if tls is None:
             return received
@@ -291,24 +297,24 @@ class Connection:
         finally:
             self._flush(tls)
 
-    def _read_raw(self, octets: int) -> Received | None:
+    def _read_raw(self) -> Received | None:
         """Read once without waiting; None when nothing is there.
 
         What was delivered comes first. The kernel tells of a reset once, to whichever
         call comes next, and lets later reads look like a FIN; we tell it ever after.
         """
         try:
-            data, ancillary, _, _ = self._call(
-                self._sock.recvmsg, octets, clock.ANCILLARY_SIZE
+            count, ancillary, _, _ = self._call(
+                self._sock.recvmsg_into, (self._buffer,), clock.ANCILLARY_SIZE
             )
         except BlockingIOError:
             self._look_first = False
             return None
-        if self._reset and not data:
+        if self._reset and not count:
             raise Interrupted(Reason.RESET)
         self._look_first = True
-        self._ended = not data
-        return Received(data, clock.received(ancillary))
+        self._ended = not count
+        return Received(bytes(self._buffer[:count]), clock.received(ancillary))
 
     def _call(self, call: Callable[..., T], *arguments: object) -> T:
         try:
@@ -324,7 +330,7 @@ class Connection:
             return True
         self._waiter = self._loop.create_future()
         try:
-            return await until(self._waiter, limit)
+            return await self._alarm.until(self._waiter, limit)
         finally:
             self._waiter = None
 

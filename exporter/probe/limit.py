@@ -5,6 +5,7 @@ server that drips them.
 """
 
 import asyncio
+import math
 import time
 from typing import NamedTuple, Self
 
@@ -24,15 +25,46 @@ class Limit(NamedTuple):
         return deadline if deadline.at <= at else cls(at, Reason.TIMEOUT)
 
 
-async def until(waiter: "asyncio.Future[bool]", limit: Limit) -> bool:
-    """Await what the waiter is told; false when the limit runs out first."""
-    timer = waiter.get_loop().call_later(
-        limit.at - time.monotonic(), settle, waiter, False
-    )
-    try:
+class Alarm:
+    """Ends the waits of one connection, one after another, each at its limit.
+
+    A limit is rarely reached, and the next one is mostly later: the timer of one wait
+    serves the next, and is only set anew when it would come too late.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Be set for nothing yet; `off` must be called at the end."""
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+        self._waiter: asyncio.Future[bool] | None = None
+        self._limit_at = math.inf
+
+    async def until(self, waiter: "asyncio.Future[bool]", limit: Limit) -> bool:
+        """Await what the waiter is told; false when the limit runs out first."""
+        self._waiter, self._limit_at = waiter, limit.at
+        if limit.at < self._rings_at:
+            self._set(limit.at)
         return await waiter
-    finally:
-        timer.cancel()
+
+    def off(self) -> None:
+        """Ring no more."""
+        if self._timer:
+            self._timer.cancel()
+
+    def _set(self, at: float) -> None:
+        self.off()
+        self._rings_at = at
+        self._timer = self._loop.call_later(at - time.monotonic(), self._ring)
+
+    def _ring(self) -> None:
+        self._rings_at = math.inf
+        if self._waiter is None or self._waiter.done():
+            return  # nobody waits: the next who does sets it
+        if self._limit_at <= time.monotonic():
+            self._waiter.set_result(False)
+        else:
+            self._set(self._limit_at)
 
 
 def settle(waiter: "asyncio.Future[bool]", happened: bool) -> None:

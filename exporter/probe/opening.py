@@ -9,7 +9,7 @@ import os
 import socket
 
 from exporter.probe.door import connecting, opening
-from exporter.probe.limit import Limit, settle, until
+from exporter.probe.limit import Alarm, Limit, settle
 from exporter.smtp.exchange import Interrupted
 from exporter.vocabulary import Reason
 
@@ -18,7 +18,7 @@ _RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
 
 
 async def connect(
-    sock: socket.socket, name: tuple[str, int] | str, limit: Limit
+    sock: socket.socket, name: tuple[str, int] | str, alarm: Alarm, limit: Limit
 ) -> bool:
     """Connect a non-blocking socket; true when it stood and was reset since."""
     with opening:
@@ -29,7 +29,7 @@ async def connect(
                 raise Interrupted(Reason.REFUSED) from blocking
         else:
             return False
-    in_time = await _writable(sock, limit)
+    in_time = await _writable(sock, alarm, limit)
     error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error in _RESET_SINCE:
         return True
@@ -41,12 +41,12 @@ async def connect(
     return False
 
 
-async def _writable(sock: socket.socket, limit: Limit) -> bool:
+async def _writable(sock: socket.socket, alarm: Alarm, limit: Limit) -> bool:
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[bool] = loop.create_future()
     loop.add_writer(sock.fileno(), settle, waiter, True)
     try:
-        return await until(waiter, limit)
+        return await alarm.until(waiter, limit)
     finally:
         loop.remove_writer(sock.fileno())
 

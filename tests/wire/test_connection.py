@@ -367,18 +367,6 @@ async def test_close_with_unread_octets_is_a_reset() -> None:
 
 
 @on_each_loop
-async def test_receive_in_parts() -> None:
-    """A read takes no more than it was asked to, and the next takes the rest."""
-    async with connected() as (connection, peer, _):
-        peer.sendall(GRT)
-
-        first = await connection.receive(within(PATIENCE), 1)
-        rest = await connection.receive(within(PATIENCE))
-
-        assert (first.octets, rest.octets) == (GRT[:1], GRT[1:])
-
-
-@on_each_loop
 async def test_receive_at_most() -> None:
     """A read is bounded, whatever a server sends."""
     async with connected() as (connection, peer, _):
@@ -611,8 +599,7 @@ def limit_first(monkeypatch: pytest.MonkeyPatch) -> None:
     async def over(*_: object) -> bool:
         return False
 
-    for room in ("connection", "opening"):
-        monkeypatch.setattr(f"exporter.probe.{room}.until", over)
+    monkeypatch.setattr("exporter.probe.limit.Alarm.until", over)
 
 
 @on_each_loop
