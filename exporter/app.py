@@ -26,6 +26,7 @@ from exporter.discovery.supply import Supply, Wanted
 from exporter.exposition import Exposition, Page, negotiate
 from exporter.ledger import Account, Ledger
 from exporter.metrics.own import OwnMetrics
+from exporter.on_demand import OnDemandProbes
 from exporter.outcome import Outcome
 from exporter.probe.clock import stamping
 from exporter.probe.policies import Policies
@@ -112,6 +113,9 @@ class Exporter:
             on_change=self._take,
             on_trouble=self._trouble,
         )
+        self.on_demand = OnDemandProbes(
+            config, lambda: self._world, self._own.on_demand
+        )
         self._chosen = Chosen((), ())  # the latest set that was told
         self._changed = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -142,7 +146,11 @@ class Exporter:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._supply.stop()
-        cancelled = await self._schedule.stop(DRAIN_SECONDS)
+        cancelled = sum(
+            await asyncio.gather(
+                self._schedule.stop(DRAIN_SECONDS), self.on_demand.stop(DRAIN_SECONDS)
+            )
+        )
         if cancelled:
             _log.warning("probes cancelled while stopping", probes=cancelled)
         await self._world.close()
@@ -188,6 +196,7 @@ class Exporter:
 
     async def _go_on_with(self, config: Config) -> None:
         before, self._config = self._config, config
+        self.on_demand.follow(config)
         self._schedule.resize(concurrency=config.concurrency, per_host=config.per_host)
         trust = await asyncio.to_thread(_loaded_trust)
         self._world = replace(self._world, trust=trust)
@@ -295,6 +304,7 @@ async def serve(
                     exporter.reload,
                     exporter.shown_config,
                     __version__,
+                    exporter.on_demand.answer,
                 )
             )
         )

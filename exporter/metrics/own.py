@@ -18,6 +18,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from exporter.metrics.on_demand import OnDemandMetrics
 from exporter.targets import Target
 from exporter.vocabulary import Skip, TargetSource
 
@@ -98,6 +99,7 @@ class OwnMetrics:
             registry, "shards", "Over how many shards targets are spread."
         )
         self.shard(0, 1)
+        self.on_demand = OnDemandMetrics(registry)
 
     def watch(
         self, *, in_flight: Callable[[], float], waiting: Callable[[], float]

@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
+from exporter.web.on_demand import Ask, never, on_demand
+
 
 class Page(Protocol):
     """A scrape's answer, whole."""
@@ -37,6 +39,7 @@ class Sources(NamedTuple):
     reload: Callable[[], Awaitable[str]]
     config: Callable[[], str]  # that runs, without secrets
     version: str
+    probe: Ask = never
 
 
 # What is written before the client has taken the rest; also the smallest page sliced.
@@ -55,6 +58,7 @@ def application(sources: Sources) -> web.Application:
         [
             web.get("/", _landing),
             web.get("/metrics", _metrics),
+            web.get("/probe", on_demand(sources.probe)),
             web.get("/-/healthy", _healthy),
             web.get("/config", _config),
             web.get("/-/ready", _ready),
