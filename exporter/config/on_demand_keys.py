@@ -13,7 +13,7 @@ from exporter.config.config import DEFAULT_ON_DEMAND_CONCURRENCY, DEFAULT_PORTS
 from exporter.config.kinds import Flag, Text, Whole
 from exporter.config.section import Name, Section
 
-MAX_ENTRIES = 10_000  # each is looked at for each request, a microsecond
+MAX_ENTRIES = 1_000  # each is looked at for each address, a microsecond
 MAX_PORTS = 100  # who needs more scans
 MAX_CONCURRENCY = 1_000  # each holds a descriptor of the exporter and of its client
 

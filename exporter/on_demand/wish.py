@@ -106,7 +106,7 @@ def _hostname(asked: Asked) -> str | None:
     if not text:
         return None
     try:
-        return check_server_name(text)
+        return check_server_name(text.removesuffix("."))  # as DNS discovery has it
     except Refusal as refusal:
         raise Declined(Refused.INVALID, f"hostname: {refusal}.") from None
 

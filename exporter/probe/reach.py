@@ -25,6 +25,10 @@ from exporter.vocabulary import Phase, Reason
 
 Permit = Callable[[Address], bool]
 
+# Each is held against a list in turn, on the loop, and whoever runs the DNS of a name
+# can give it thousands. No mail server has as many as these.
+MAX_PERMITTED = 32
+
 
 class NotPermitted(Exception):
     """An address that whoever asked for the probe may not reach; nothing was sent.
@@ -48,7 +52,8 @@ async def reach(
     """Open a connection to the target.
 
     The addresses that are held against `permit` are the very ones that are connected
-    to: a second lookup might have another answer. Raises NotPermitted when any of them
+    to: a second lookup might have another answer. Those past a bound are not tried.
+    Raises NotPermitted when any of them
     is refused; Interrupted with the reason of the phase that timeline is in: dns, or
     connect with the reason of the last address tried.
     """
@@ -56,9 +61,11 @@ async def reach(
     addresses = (
         (itself,) if itself else await _resolve(target, resolver, deadline, timeline)
     )
-    for address in addresses if permit else ():
-        if permit and not permit(address):
-            raise NotPermitted(address)
+    if permit:
+        addresses = addresses[:MAX_PERMITTED]
+        for address in addresses:
+            if not permit(address):
+                raise NotPermitted(address)
     with timeline.phase(Phase.CONNECT) as span:
         connection = await _first_that_connects(target, addresses, deadline, timeline)
         proxied = header(target.module.proxy_protocol, connection.ends)

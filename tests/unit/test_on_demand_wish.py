@@ -246,7 +246,7 @@ def test_a_secret_and_a_name() -> None:
 )
 def test_hostname(module: str, name: str | None) -> None:
     """It is the server's name in TLS, where the module has TLS and no name itself."""
-    read = wish("mx1.example.com", module, hostnames=("asked.example.com",))
+    read = wish("mx1.example.com", module, hostnames=("asked.example.com.",))
 
     assert read.target.module.tls_server_name == name
     assert read.target.host == "mx1.example.com"

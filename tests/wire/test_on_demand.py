@@ -38,6 +38,7 @@ from exporter.demo.script import (
     script,
 )
 from exporter.exposition.negotiation import OPENMETRICS, TEXT
+from exporter.probe.reach import MAX_PERMITTED
 from exporter.web.listen import ListenAddress, Listeners
 from exporter.web.routes import Sources, application
 from tests.nameserver import SERVFAIL, NameServer, Zone, name_server
@@ -688,5 +689,26 @@ def test_all_of_the_internet(in_loop: InLoop, target: str) -> None:
             answer = await site.probe(f"{target}:25", headers=BUDGET)
 
         assert answer.status == 403
+
+    in_loop(story())
+
+
+def test_thousands_of_addresses(in_loop: InLoop) -> None:
+    """Of a name with many addresses only the first few are looked at, and tried."""
+
+    async def story() -> None:
+        many = tuple(f"127.0.{n // 250}.{n % 250 + 1}" for n in range(1000))
+        zones = {"mx.listed.test": Zone(a=many, over_tcp=True)}
+        with closed_port() as port:
+            async with (
+                name_server(zones) as dns,
+                served(port, LOOPBACK, dns=dns) as site,
+            ):
+                answer = await site.probe(f"mx.listed.test.:{port}", debug="true")
+
+        assert answer.status == 200
+        session = answer.text.partition("# HELP")[0]
+        assert session.count("nobody listens") <= MAX_PERMITTED
+        assert session.count("127.0.") >= MAX_PERMITTED
 
     in_loop(story())
