@@ -145,7 +145,7 @@ def documented(site: Site, *targets: str) -> str:
     shown = re.search(r"( +- targets:\n)(?: +- mx.*\n)+", own)
     assert shown
     listed = "".join(f"          - '{target}'\n" for target in targets)
-    return GLOBAL + own.replace(shown[0], shown[1] + listed)
+    return GLOBAL + own.replace(str(shown[0]), f"{shown[1]}{listed}")
 
 
 def test_the_documented_configuration(
