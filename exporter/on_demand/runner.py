@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import structlog
 
+from exporter.allow import NOT_LISTED, AllowList
 from exporter.config import Config
 from exporter.exposition import negotiate
 from exporter.metrics.blackbox import Taken
@@ -24,9 +25,10 @@ from exporter.on_demand.wish import (
 )
 from exporter.outcome import Outcome
 from exporter.probe.own import is_own
-from exporter.probe.reach import NotPermitted, Permit
-from exporter.probe.resolve import Address
+from exporter.probe.reach import NotPermitted
+from exporter.probe.resolve import Address, literal
 from exporter.probe.run import World, probe
+from exporter.targets import Target
 from exporter.vocabulary import Refused
 from exporter.web.on_demand import Answer, Asked
 
@@ -98,8 +100,21 @@ class OnDemandProbes:
                 f"All {config.on_demand.concurrency} places for probes on demand are "
                 "taken; ask again, or have `concurrency` of `on_demand` raised.",
             )
-        world = replace(self._world(), permit=_permit(wish, config))
-        task = asyncio.create_task(probe(wish.target, world))
+        gate = _Gate(wish, config.on_demand.allow)
+        itself = literal(wish.target.host)
+        if itself and not gate.permits(itself):
+            raise gate.declined()
+        outcome = await self._run(
+            wish.target, replace(self._world(), permit=gate.permits)
+        )
+        if outcome is None or not gate.is_open:
+            raise gate.declined()
+        self._counts.ended(success=outcome.success)
+        return outcome
+
+    async def _run(self, target: Target, world: World) -> Outcome | None:
+        """Probe in a task of its own; None when an address was refused."""
+        task = asyncio.create_task(probe(target, world))
         self._running.add(task)
         task.add_done_callback(self._end)
         try:
@@ -110,26 +125,44 @@ class OnDemandProbes:
             raise Declined(Refused.BUSY, "This exporter is stopping.")
         try:
             return task.result()
-        except NotPermitted as refused:
-            why = _why_not(wish, config, refused.address)
-            _log.debug("address refused", address=refused.address.literal, why=why)
-            sentence = about_address(wish, why or "it was refused")
-            raise Declined(Refused.FORBIDDEN, sentence) from None
+        except NotPermitted:
+            return None
 
     def _end(self, task: asyncio.Task[Outcome]) -> None:
         self._running.discard(task)
         if task.cancelled():
             self._counts.cancelled()
-        elif task.exception() is None:
-            self._counts.ended(success=task.result().success)
+        else:
+            task.exception()  # a refused address, which nobody may be there to hear of
 
 
-def _permit(wish: Wish, config: Config) -> Permit:
-    return lambda address: _why_not(wish, config, address) is None
+class _Gate:
+    """What one wish may connect to, and whether it could be found out.
 
+    A host that no entry names is allowed by its addresses alone: as long as none was
+    seen, it is not.
+    """
 
-def _why_not(wish: Wish, config: Config, address: Address) -> str | None:
-    return why_not(config.on_demand.allow, wish, address.literal, is_own)
+    def __init__(self, wish: Wish, allow: AllowList) -> None:
+        """Judge the addresses of this wish."""
+        self._wish = wish
+        self._allow = allow
+        self._why = NOT_LISTED
+        self.is_open = wish.named
+
+    def permits(self, address: Address) -> bool:
+        """Judge an address, and remember the verdict."""
+        why = why_not(self._allow, self._wish, address.literal, is_own)
+        if why is None:
+            self.is_open = True
+            return True
+        _log.debug("address refused", address=address.literal, why=why)
+        self._why = why
+        return False
+
+    def declined(self) -> Declined:
+        """Say that it is closed."""
+        return Declined(Refused.FORBIDDEN, about_address(self._wish, self._why))
 
 
 async def _ended_within(

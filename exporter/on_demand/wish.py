@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from exporter.allow import AllowList, spellings
+from exporter.allow import AllowList, read_address, spellings
 from exporter.config import Config, OnDemand, Refusal, single_target
 from exporter.config.address import check_server_name, is_unix
 from exporter.config.allow import is_number
@@ -69,12 +69,19 @@ def why_not(
 def about_address(wish: Wish, why: str) -> str:
     """Say to a stranger that an address of the target is refused.
 
-    Which address it is stays here: names that no entry names may be the inside's.
+    Of a host that no entry names this tells nothing but that: what the DNS says of the
+    inside, and whether it says anything, is not for strangers.
     """
+    host = quoted(wish.target.host)
+    if not wish.named and read_address(wish.target.host) is None:
+        return (
+            f"{host} is not on the list, nor is it known to have addresses in a "
+            f"network of the list alone. {_TO_ALLOW} `allow` of `on_demand`."
+        )
     return (
-        f"{quoted(wish.target.host)} is, or has, an address that may not be probed: "
-        f"{why}. Whoever runs this exporter may list the address itself, or a network "
-        "of such addresses, under `allow` of `on_demand`."
+        f"{host} is, or has, an address that may not be probed: {why}. Whoever runs "
+        "this exporter may list the address itself, or a network of such addresses, "
+        "under `allow` of `on_demand`."
     )
 
 

@@ -141,7 +141,7 @@ def documented(site: Site, *targets: str) -> str:
     """Give the documented scrape configuration, for this exporter and these targets."""
     blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
     (text,) = (block for block in blocks if block.startswith("scrape_configs:"))
-    own = text.replace("127.0.0.1:10525", site.address)
+    own = str(text).replace("127.0.0.1:10525", site.address)
     shown = re.search(r"( +- targets:\n)(?: +- mx.*\n)+", own)
     assert shown
     listed = "".join(f"          - '{target}'\n" for target in targets)

@@ -517,24 +517,30 @@ def test_rebinding(in_loop: InLoop) -> None:
 
 
 def test_a_name_that_no_network_covers(in_loop: InLoop) -> None:
-    """A name that no entry names is 403 when its address is in none of the networks."""
+    """What the DNS says of a name that is not listed is not told."""
 
     async def story() -> None:
         zones = {
-            "mx.other.test": Zone(a=("10.1.2.3",)),
+            "outside.test": Zone(a=("10.1.2.3",)),
+            "inside.test": Zone(a=("127.0.0.1",)),
             "bad.test": Zone(rcode=SERVFAIL),
+            "bad.listed.test": Zone(rcode=SERVFAIL),
         }
         async with (
             name_server(zones) as dns,
-            served(25, "192.0.2.0/24", dns=dns) as site,
+            served(25, "192.0.2.0/24", "*.listed.test", dns=dns) as site,
         ):
-            answer = await site.probe("mx.other.test.:25")
-            failed = await site.probe("bad.test.:25")
+            names = ("outside.test", "inside.test", "bad.test", "nobody.test")
+            answers = [await site.probe(f"{name}.:25") for name in names]
+            failed = await site.probe("bad.listed.test.:25")
+            counted = await site.counted()
 
-        assert answer.status == 403
-        assert "10.1.2.3" not in answer.text
+        assert {answer.status for answer in answers} == {403}
+        told = (a.text.replace(n, "X") for a, n in zip(answers, names, strict=True))
+        assert len({*told}) == 1
         assert failed.status == 200
         assert 'reason="servfail"' in failed.text
+        assert counted["probes_total"] == 1
 
     in_loop(story())
 
