@@ -4,18 +4,21 @@ import asyncio
 import re
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from exporter.demo.script import EHL, GRT, QUI, script
-from tests.e2e.programs import running_exporter
+from exporter.demo.script import EHL, GRT, HOLD, QUI, script
+from tests.e2e.demo import fetch
+from tests.e2e.programs import PATIENCE, running_exporter
 from tests.e2e.prometheus import running_with
 from tests.e2e.scripted import scripted_server
 from tests.nameserver import Zone, Zones, name_server
@@ -224,3 +227,33 @@ def test_debug(site: Site) -> None:
     assert page.startswith(f"127.0.0.1 port {site.port}, module mx\n")
     assert "C: QUIT" in page
     assert page.rstrip().splitlines()[-1].startswith("smtp_")
+
+
+SLOW = """
+modules: {{brief: {{timeout: 1500ms}}}}
+on_demand: {{enabled: true, modules: [brief], ports: [{port}], allow: [127.0.0.1]}}
+"""
+
+
+def test_the_end_waits_for_an_answer(tmp_path: Path) -> None:
+    """Whoever waits for a probe when SIGTERM comes still has its result."""
+    config = tmp_path / "config.yaml"
+    with ExitStack() as stack:
+        port = stack.enter_context(scripted_server(script(HOLD)))
+        config.write_text(SLOW.format(port=port))
+        program, address = stack.enter_context(
+            running_exporter("serve", "--config.file", config)
+        )
+        threads = stack.enter_context(ThreadPoolExecutor(1))
+        site = Site(address, port)
+        asking = threads.submit(site.probe, f"127.0.0.1:{port}", module="brief")
+        deadline = time.monotonic() + PATIENCE
+        while "on_demand_probes_in_flight 1.0" not in fetch(address):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # another program's pace; bounded above
+        code = program.stop()
+        status, page = asking.result(PATIENCE)
+
+    assert (code, status) == (0, 200)
+    assert 'smtp_probe_failure{phase="greeting",reason="deadline"} 1' in page
+    assert "cancelled" not in program.log

@@ -365,6 +365,32 @@ def test_not_enabled(in_loop: InLoop) -> None:
     in_loop(story())
 
 
+def test_a_site_without_probes(in_loop: InLoop) -> None:
+    """Where there is nobody to probe, the path is 404 as any other."""
+
+    async def story() -> None:
+        async with served(25, LOOPBACK) as site:
+            bare = Listeners(
+                application(
+                    Sources(
+                        site.exporter.metrics,
+                        site.exporter.ready,
+                        site.exporter.reload,
+                        site.exporter.shown_config,
+                        "1",
+                    )
+                )
+            )
+            (opened,) = await bare.open([ListenAddress("127.0.0.1", 0)])
+            site.url = f"http://{opened}"
+            answer = await site.probe("127.0.0.1")
+            await bare.close()
+
+        assert answer.status == 404
+
+    in_loop(story())
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [
