@@ -12,7 +12,7 @@ from aiohttp import web
 
 # How often a waiting handler looks whether its client is still there: aiohttp tells
 # nobody. A mail server is held for this much longer than anybody waits.
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
 
 _SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
 
