@@ -22,7 +22,7 @@ from exporter.probe import clock
 from exporter.probe.clock import Tick
 from exporter.probe.door import opening, talking
 from exporter.probe.encryption import Encryption
-from exporter.probe.limit import Alarm, Limit, settle
+from exporter.probe.limit import Alarm, Limit
 from exporter.probe.opening import connect
 from exporter.probe.resolve import Address
 from exporter.smtp.exchange import Interrupted
@@ -318,11 +318,13 @@ class Connection:
 
     def _call(self, call: Callable[..., T], *arguments: object) -> T:
         try:
-            with talking:
-                return call(*arguments)
-        except Interrupted as interrupted:
+            return call(*arguments)
+        except OSError as error:
+            interrupted = talking.named(error)
+            if interrupted is None:
+                raise
             self._reset |= interrupted.reason is Reason.RESET
-            raise
+            raise interrupted from error
 
     async def _readable(self, limit: Limit) -> bool:
         """Wait until there may be something to read; false when the limit ran out."""
@@ -335,8 +337,8 @@ class Connection:
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter:
-            settle(self._waiter, True)
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(True)
 
 
 def _send(sock: socket.socket, line: bytes) -> None:
