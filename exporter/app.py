@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -31,6 +31,7 @@ from exporter.probe.clock import stamping
 from exporter.probe.policies import Policies
 from exporter.probe.resolve import Resolver
 from exporter.probe.run import World, probe
+from exporter.probe.timeline import Timeline
 from exporter.probe.trust import Trust
 from exporter.schedule import Schedule
 from exporter.schedule.shard import ALONE, Shard
@@ -345,13 +346,21 @@ async def serve_demo(addresses: Sequence[ListenAddress]) -> None:
 
 
 async def probe_once(
-    target: Target, dns_servers: Sequence[tuple[str, int]] = ()
+    target: Target,
+    dns_servers: Sequence[tuple[str, int]] = (),
+    watch: Callable[[Callable[[], str]], object] | None = None,
 ) -> Outcome:
-    """Probe one target, outside any schedule."""
+    """Probe one target, outside any schedule.
+
+    `watch` is handed what tells, while the probe runs, which phase it is in.
+    """
+    timeline = Timeline()
+    if watch:
+        watch(lambda: str(timeline.phase_now))
     with stamping():
         world = World(resolver=Resolver(dns_servers), trust=Trust())
         try:
-            return await probe(target, world)
+            return await probe(target, world, timeline)
         finally:
             await world.close()
 
