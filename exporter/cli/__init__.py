@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
+from typing import Any
 
 from exporter import __version__
 from exporter.cli.parser import CommandParser, no_command
@@ -81,6 +82,7 @@ def _parser() -> CommandParser:
         "they greet (220), how fast is each step, do they say goodbye properly (221, "
         "then a clean close).",
         allow_abbrev=False,
+        formatter_class=_Wide,
         epilog="To see it work without a configuration: mailserver-exporter demo. "
         "Flags of a command: mailserver-exporter COMMAND --help",
     )
@@ -88,13 +90,24 @@ def _parser() -> CommandParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (text, add_arguments) in _COMMANDS.items():
         command = commands.add_parser(
-            name, help=text, description=_sentence(text), allow_abbrev=False
+            name,
+            help=text,
+            description=_sentence(text),
+            allow_abbrev=False,
+            formatter_class=_Wide,
         )
-        command.set_defaults(
-            module_of_command=name.replace("-", "_"), parser=command
-        )
+        command.set_defaults(module_of_command=name.replace("-", "_"), parser=command)
         add_arguments(command)
     return parser
+
+
+class _Wide(argparse.HelpFormatter):
+    """Has room for the names of commands, and for most flags, left of their text."""
+
+    def __init__(self, prog: str, **how: Any) -> None:
+        """Keep everything else as it is."""
+        super().__init__(prog, **how | {"max_help_position": 18})
+        self._action_max_length = 16  # argparse forgets the indent of commands
 
 
 def _sentence(text: str) -> str:

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         return fail(str(refusal), USAGE_ERROR)
     servers = config.dns_servers if config else ()
     asked = Asked(target, plan, servers, arguments.output == "json")
-    if plan.count == 1:
+    if plan.sessions == 1:
         return _one(asked)
     if said := warning(plan, target):
         print(f"mailserver-exporter: {said}", file=sys.stderr)
@@ -87,7 +87,7 @@ async def _many(asked: Asked) -> int:
 
     if not asked.json:
         every = spell_duration(plan.interval)
-        end = "until Ctrl-C" if plan.count == 0 else f"{plan.count} sessions"
+        end = "until Ctrl-C" if plan.sessions == 0 else f"{plan.sessions} sessions"
         print(ink(Style.STRONG, f"{where(target)}, every {every}, {end}"), flush=True)
     await hold(plan, lambda: _session(asked), told, stopping)
     out = sys.stderr if asked.json else sys.stdout
@@ -126,10 +126,26 @@ def session_line(outcome: Outcome, ink: Ink) -> str:
 
 async def _session(asked: Asked) -> Outcome:
     """Hold one session; who waits at a terminal sees where it is."""
-    phase: list[Callable[[], str]] = [lambda: "start"]
+    onlooker = _Onlooker()
     shown = sys.stderr if is_terminal(sys.stderr, os.environ) else None
-    async with progress(shown, lambda: phase[-1]()):
-        return await app.probe_once(asked.target, asked.dns_servers, phase.append)
+    async with progress(shown, onlooker):
+        return await app.probe_once(asked.target, asked.dns_servers, onlooker.follow)
+
+
+class _Onlooker:
+    """Tells which phase a session is in, once there is one."""
+
+    def __init__(self) -> None:
+        """Look at nothing yet."""
+        self._phase: Callable[[], str] | None = None
+
+    def follow(self, phase: Callable[[], str]) -> None:
+        """Look at a session that begins."""
+        self._phase = phase
+
+    def __call__(self) -> str:
+        """Give the phase."""
+        return self._phase() if self._phase else "start"
 
 
 def _ink(stream: TextIO | None) -> Ink:

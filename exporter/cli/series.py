@@ -39,7 +39,7 @@ HURRIED = (
 class Plan(NamedTuple):
     """How many sessions, and how far apart they start, in seconds; 0 is no end."""
 
-    count: int
+    sessions: int
     interval: float
 
 
@@ -54,7 +54,7 @@ def planned(count: int, interval: str, target: Target) -> Plan:
         seconds = parse_duration(interval)
     except ValueError:
         raise Refusal(
-            f"--interval: {ascii(interval)} is no duration; write one as 5s or 1m30s"
+            f"--interval: {interval!a} is no duration; write one as 5s or 1m30s"
         ) from None
     if seconds < SHORTEST_INTERVAL and not is_here(target):
         raise Refusal(
@@ -68,7 +68,7 @@ def planned(count: int, interval: str, target: Target) -> Plan:
 
 def warning(plan: Plan, target: Target) -> str:
     """Give a word of warning about a plan that is in a hurry; mostly empty."""
-    if plan.count == 1 or plan.interval >= GENTLE_INTERVAL or is_here(target):
+    if plan.sessions == 1 or plan.interval >= GENTLE_INTERVAL or is_here(target):
         return ""
     return HURRIED.format(spell_duration(GENTLE_INTERVAL))
 
@@ -120,7 +120,7 @@ async def hold(
             return
         told(outcome)
         held += 1
-        if held == plan.count:
+        if held == plan.sessions:
             return
         await _wait(stopping, start + pace.after(outcome) - now())
 
