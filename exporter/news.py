@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 class _Story:
     """What was told of one target; only one that changed has a story."""
 
-    failing_since: float | None = None  # end of the first failed probe, Unix time
+    failing_since: float | None = None  # when it was first heard, monotonic
     failed: int = 0  # probes in a row
     # When it changed, by the monotonic clock; one more than may be told.
     changes: deque[float] = field(
@@ -66,12 +66,12 @@ class News:
         if not _is_news(before, now):
             if story:
                 self._settle(target, story, now)
-                _count(story, now)
+                self._count(story, now)
             return
         story = self._stories.setdefault(target.name, _Story())
         recent = self._changed(story)
         if recent <= MOST_CHANGES:
-            _tell_change(target, before, now, story)
+            self._tell_change(target, before, now, story)
         elif not story.flapping:
             story.flapping = True
             _log.warning(
@@ -81,7 +81,7 @@ class News:
             )
         else:
             story.unsaid += 1
-        _count(story, now)
+        self._count(story, now)
 
     def _changed(self, story: _Story) -> int:
         """Note a change; gives how many there were in the window."""
@@ -104,6 +104,29 @@ class News:
         )
         story.flapping, story.unsaid = False, 0
 
+    def _tell_change(
+        self, target: Target, before: Outcome | None, now: Outcome, story: _Story
+    ) -> None:
+        facts: dict[str, object] = {**_facts(target, now)}
+        if now.failure:
+            if before and before.failure:
+                facts["before"] = str(before.failure)
+            _log.warning("target fails", **facts, verdict=verdict(now))
+            return
+        if story.failing_since is not None:  # else it closes otherwise than before
+            seconds = self._monotonic() - story.failing_since
+            facts["failed_seconds"] = round(seconds, 1)
+            facts["failed_probes"] = story.failed
+        _log.info("target succeeds", **facts, verdict=verdict(now))
+
+    def _count(self, story: _Story, now: Outcome) -> None:
+        if now.success:
+            story.failing_since, story.failed = None, 0
+            return
+        story.failed += 1
+        if story.failing_since is None:
+            story.failing_since = self._monotonic()
+
 
 def _is_news(before: Outcome | None, now: Outcome) -> bool:
     if before is None:
@@ -116,35 +139,6 @@ def _facts(target: Target, now: Outcome) -> dict[str, str]:
     if now.failure:
         facts["failure"] = str(now.failure)
     return facts
-
-
-def _tell_change(
-    target: Target, before: Outcome | None, now: Outcome, story: _Story
-) -> None:
-    facts = _facts(target, now)
-    if now.failure:
-        if before and before.failure:
-            facts["before"] = str(before.failure)
-        _log.warning("target fails", **facts, verdict=verdict(now))
-    elif story.failing_since is None:  # it closes otherwise than before
-        _log.info("target succeeds", **facts, verdict=verdict(now))
-    else:
-        _log.info(
-            "target succeeds",
-            **facts,
-            failed_seconds=round(now.ended_at - story.failing_since, 1),
-            failed_probes=story.failed,
-            verdict=verdict(now),
-        )
-
-
-def _count(story: _Story, now: Outcome) -> None:
-    if now.success:
-        story.failing_since, story.failed = None, 0
-        return
-    story.failed += 1
-    if story.failing_since is None:
-        story.failing_since = now.ended_at
 
 
 def _tell_dialogue(target: Target, now: Outcome) -> None:

@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read a command line; leaves with 2 and the nearest word for one that is wrong."""
     argv, parser = sys.argv[1:] if argv is None else argv, _parser()
+    if argv and argv[0].startswith("-") and not parser.knows(argv[0]):
+        parser.refuse(argv[:1])
     if argv and not argv[0].startswith("-") and argv[0] not in _COMMANDS:
         parser.error(no_command(argv[0], _COMMANDS))
     arguments, extras = parser.parse_known_args(argv)

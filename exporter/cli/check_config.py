@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def summary(path: Path, config: Config) -> Iterator[str]:
     """Write what a sound configuration comes to, and what to do next."""
-    yield str(path)
+    yield f"{path} is sound."
     yield ""
     yield from _targets(config)
     yield from _domains(config)

@@ -42,8 +42,12 @@ class CommandParser(argparse.ArgumentParser):
         flags = [word.partition("=")[0] for word in extras if word.startswith("-")]
         if not flags:
             self.error(f"{_shown(extras[0])} is one argument too many")
-        known = [name for action in self._actions for name in action.option_strings]
+        known = self._option_string_actions
         self.error(f"there is no flag {_shown(flags[0])}{nearest(flags[0], known)}")
+
+    def knows(self, flag: str) -> bool:
+        """Whether there is such a flag."""
+        return flag.partition("=")[0] in self._option_string_actions
 
     def error(self, message: str) -> NoReturn:
         """Leave with 2: how it should have been, what is wrong, where to read on."""
