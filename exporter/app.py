@@ -255,7 +255,7 @@ class Exporter:
             take(targets)
             await asyncio.sleep(0)  # 50,000 take each of them 20 ms: probes go on
         await self._exposition.follow()
-        self._news.keep({target.name for target in targets})
+        self._news.keep(self._ledger.accounts)
         _settle_memory()
         return await asyncio.to_thread(difference, before, targets)
 

@@ -7,7 +7,7 @@ a server said was covered and made printable by the timeline, and the log escape
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,9 +49,9 @@ class News:
         self._monotonic = monotonic
         self._stories: dict[str, _Story] = {}
 
-    def keep(self, names: Collection[str]) -> None:
+    def keep(self, names: Container[str]) -> None:
         """Forget the targets that are not among these."""
-        for name in self._stories.keys() - set(names):
+        for name in [name for name in self._stories if name not in names]:
             del self._stories[name]
 
     def told(self, target: Target, before: Outcome | None, now: Outcome) -> None:
