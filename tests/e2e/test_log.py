@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exporter import __version__
 from exporter.demo.script import QUI, script
-from tests.e2e.programs import EXPORTER, running_exporter
+from tests.e2e.programs import EXPORTER, running, running_exporter
 from tests.e2e.scripted import scripted_server
 from tests.unit.test_news import pairs
 
@@ -47,7 +47,8 @@ def test_no_server_forges_a_line(tmp_path: Path) -> None:
             exporter.await_line("target fails")
             exporter.stop()
         told = exporter.log.splitlines()
-        with running_exporter("serve", *flags, "--log.format=json") as (other, _):
+        json_flags = ("--log.format=json", "--web.listen-address=127.0.0.1:0")
+        with running([EXPORTER, "serve", *flags, *json_flags]) as other:
             other.await_line("target fails")
             other.stop()
 
