@@ -260,8 +260,15 @@ def _healthcheck(parser: argparse.ArgumentParser) -> None:
         "--web.route-prefix",
         dest="route_prefix",
         metavar="PATH",
+        help="the exporter's prefix of all paths (default: the path of "
+        "--web.external-url)",
+    )
+    parser.add_argument(
+        "--web.external-url",
+        dest="external_url",
+        metavar="URL",
         default="",
-        help="the exporter's prefix of all paths (default: none)",
+        help="where others reach the exporter; only its path is used (default: none)",
     )
 
 

@@ -108,10 +108,22 @@ def asked(arguments: argparse.Namespace) -> Question:
     if arguments.web_config_file:
         text = Path(arguments.web_config_file).read_text("utf-8", "replace")
         https = bool(_SERVES_TLS.search(text))
-    prefix = arguments.route_prefix.strip("/")
+    prefix = arguments.route_prefix
+    if prefix is None:
+        prefix = _path_of(arguments.external_url)
+    prefix = prefix.strip("/")
     path = (f"/{prefix}" if prefix else "") + (READY if arguments.ready else HEALTHY)
     host = _WILDCARDS.get(listen.host, listen.host)
     return Question(https, host or "", listen.port, _sendable(path))
+
+
+def _path_of(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        raise _UsageError(
+            f"--web.external-url: {url!a} is no address; write it as https://host/path"
+        ) from None
 
 
 def _of_url(url: str) -> Question:

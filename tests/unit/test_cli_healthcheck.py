@@ -39,6 +39,14 @@ def flags(*argv: str) -> argparse.Namespace:
         ),
         (["--web.route-prefix", "/a/b/"], "http://127.0.0.1:10525/a/b/-/healthy"),
         (["--web.route-prefix", "/"], "http://127.0.0.1:10525/-/healthy"),
+        (
+            ["--web.external-url", "https://x.test/a/b/"],
+            "http://127.0.0.1:10525/a/b/-/healthy",
+        ),
+        (
+            ["--web.external-url", "https://x.test/a/", "--web.route-prefix=/"],
+            "http://127.0.0.1:10525/-/healthy",
+        ),
         (["--url", "https://mx.test/x?y=1"], "https://mx.test:443/x?y=1"),
         (["--url", "http://[::1]:8/", "--ready"], "http://[::1]:8/"),
         (["--url", "http://mx.test"], "http://mx.test:80/"),
@@ -85,6 +93,7 @@ def test_a_web_configuration_that_is_not_there(
         ["--url", "mx.test"],
         ["--url", "http://a:b/"],
         ["--url", "http://a/\r\nX: y"],
+        ["--web.external-url", "http://["],
         ["--timeout", "0"],
         ["--timeout", "-1"],
         ["--web.listen-address", "nonsense"],

@@ -142,7 +142,8 @@ def health(**flags: object) -> argparse.Namespace:
         "url": None,
         "listen": None,
         "web_config_file": None,
-        "route_prefix": "",
+        "route_prefix": None,
+        "external_url": "",
         "ready": False,
     }
     return argparse.Namespace(**plain | flags)
