@@ -383,11 +383,11 @@ async def probe_once(
 
     `watch` is handed what tells, while the probe runs, which phase it is in.
     """
-    timeline = Timeline()
-    if watch:
-        watch(lambda: str(timeline.phase_now))
     with stamping():
         world = World(resolver=Resolver(dns_servers), trust=Trust())
+        timeline = Timeline()
+        if watch:
+            watch(lambda: str(timeline.phase_now))
         try:
             return await probe(target, world, timeline)
         finally:

@@ -282,6 +282,14 @@ def test_a_configuration_that_cannot_be_read(
     assert "; " in complaint
 
 
+def test_serve_without_a_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who has no configuration yet is led to the demo."""
+    assert cli.main(["serve", "--config.file", str(tmp_path / "none.yaml")]) == 1
+    assert capsys.readouterr().err.endswith("mailserver-exporter demo\n")
+
+
 def test_complaints_of_serve_stay_off_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
