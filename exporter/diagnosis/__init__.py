@@ -51,6 +51,12 @@ def verdict(outcome: Outcome) -> str:
     return " ".join(_succeeded(outcome))
 
 
+def brief(outcome: Outcome) -> str:
+    """Say what failed and what was seen of it; empty for a success."""
+    failure = outcome.failure
+    return f"{failure}: {_seen(outcome, failure).seen}" if failure else ""
+
+
 # --- success
 
 
@@ -84,16 +90,20 @@ def _reported(outcome: Outcome) -> Iterator[str]:
 
 
 def _failed(outcome: Outcome, failure: Failure) -> Iterator[str]:
-    told = diagnose(failure)
-    if is_tls_on_plain_port(outcome, failure):
-        told = _told(TLS_ON_PLAIN_PORT, failure.phase)
-    shown = proof(outcome, failure, told.seen)
-    yield f"{failure}: {told._replace(seen=told.seen + shown)}"
+    yield f"{failure}: {_seen(outcome, failure)}"
     if outcome.tls and failure.reason in CERTIFICATE_PROBLEMS:
         also = wrong(outcome.tls, outcome.started_at, but=failure.reason)
         yield from filter(None, [also and f"Also wrong: {also}."])
     if failure.phase is not Phase.QUIT and not _is_the_failure(outcome.close, failure):
         yield from filter(None, [_ending(outcome)])
+
+
+def _seen(outcome: Outcome, failure: Failure) -> Diagnosis:
+    """Give the diagnosis with what this session shows of it."""
+    told = diagnose(failure)
+    if is_tls_on_plain_port(outcome, failure):
+        told = _told(TLS_ON_PLAIN_PORT, failure.phase)
+    return told._replace(seen=told.seen + proof(outcome, failure, told.seen))
 
 
 def _ending(outcome: Outcome) -> str:
