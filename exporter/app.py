@@ -24,6 +24,7 @@ from exporter.discovery.catalog import Chosen, choose
 from exporter.discovery.lists import Make
 from exporter.discovery.supply import Supply, Wanted
 from exporter.exposition import Exposition, Page, negotiate
+from exporter.history import History
 from exporter.ledger import Account, Ledger
 from exporter.metrics.own import OwnMetrics
 from exporter.outcome import Outcome
@@ -84,6 +85,7 @@ class Exporter:
         self._shard = shard
         self._world = _world(config)
         self._ledger = Ledger(config.latency_buckets, config.target_bucket_phases)
+        self._history = History(config.history)
         self._own = OwnMetrics(
             __version__,
             kernel_timestamps=kernel_timestamps,
@@ -193,6 +195,7 @@ class Exporter:
         self._world = replace(self._world, trust=trust)
         if config.dns_servers != before.dns_servers:
             self._world.resolver.ask(config.dns_servers)
+        self._history.resize(config.history)
         self._ledger.rebucket(config.latency_buckets, config.target_bucket_phases)
         self._exposition.reshape(certificate_info=config.certificate_info)
         same = (config.modules, config.intervals) == (before.modules, before.intervals)
@@ -236,6 +239,7 @@ class Exporter:
         targets = await asyncio.to_thread(choose, found, self._shard.owns, before)
         for take in (
             self._ledger.open,
+            self._history.open,
             self._schedule.replace,
             self._own.count_targets,
         ):
@@ -266,6 +270,7 @@ class Exporter:
         known = before.latest if before else None
         account = self._ledger.record(target, outcome)
         if account:
+            self._history.record(target.name, outcome)
             self._exposition.changed(account)
             if self._rendering is None:
                 self._render_in(RENDER_SECONDS)

@@ -44,6 +44,17 @@ def diagnose(failure: Failure) -> Diagnosis:
     return _DIAGNOSES[failure.phase, failure.reason]
 
 
+def diagnosed(outcome: Outcome) -> Diagnosis | None:
+    """Say of a failed probe what was seen, with the server's own words; else nothing."""
+    failure = outcome.failure
+    if failure is None:
+        return None
+    told = diagnose(failure)
+    if is_tls_on_plain_port(outcome, failure):
+        told = _told(TLS_ON_PLAIN_PORT, failure.phase)
+    return told._replace(seen=told.seen + proof(outcome, failure, told.seen))
+
+
 def verdict(outcome: Outcome) -> str:
     """Say in one line whether the probe succeeded, and why not."""
     if outcome.failure:
@@ -84,11 +95,7 @@ def _reported(outcome: Outcome) -> Iterator[str]:
 
 
 def _failed(outcome: Outcome, failure: Failure) -> Iterator[str]:
-    told = diagnose(failure)
-    if is_tls_on_plain_port(outcome, failure):
-        told = _told(TLS_ON_PLAIN_PORT, failure.phase)
-    shown = proof(outcome, failure, told.seen)
-    yield f"{failure}: {told._replace(seen=told.seen + shown)}"
+    yield f"{failure}: {diagnosed(outcome)}"
     if outcome.tls and failure.reason in CERTIFICATE_PROBLEMS:
         also = wrong(outcome.tls, outcome.started_at, but=failure.reason)
         yield from filter(None, [also and f"Also wrong: {also}."])
