@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -85,7 +85,7 @@ class Exporter:
         self._shard = shard
         self._world = _world(config)
         self._ledger = Ledger(config.latency_buckets, config.target_bucket_phases)
-        self._history = History(config.history)
+        self.history = History(config.history)
         self._own = OwnMetrics(
             __version__,
             kernel_timestamps=kernel_timestamps,
@@ -164,6 +164,10 @@ class Exporter:
         """Give the exposition in what the client accepts."""
         return await self._exposition.page(negotiate(accept, accept_encoding), names)
 
+    def accounts(self) -> Mapping[str, Account]:
+        """Give what has been seen of each target, by its name."""
+        return self._ledger.accounts
+
     def shown_config(self) -> str:
         """Give the configuration that runs, as it may be shown."""
         return redacted(self._config.text)
@@ -195,7 +199,7 @@ class Exporter:
         self._world = replace(self._world, trust=trust)
         if config.dns_servers != before.dns_servers:
             self._world.resolver.ask(config.dns_servers)
-        self._history.resize(config.history)
+        self.history.resize(config.history)
         self._ledger.rebucket(config.latency_buckets, config.target_bucket_phases)
         self._exposition.reshape(certificate_info=config.certificate_info)
         same = (config.modules, config.intervals) == (before.modules, before.intervals)
@@ -239,7 +243,7 @@ class Exporter:
         targets = await asyncio.to_thread(choose, found, self._shard.owns, before)
         for take in (
             self._ledger.open,
-            self._history.open,
+            self.history.open,
             self._schedule.replace,
             self._own.count_targets,
         ):
@@ -270,7 +274,7 @@ class Exporter:
         known = before.latest if before else None
         account = self._ledger.record(target, outcome)
         if account:
-            self._history.record(target.name, outcome)
+            self.history.record(target.name, outcome)
             self._exposition.changed(account)
             if self._rendering is None:
                 self._render_in(RENDER_SECONDS)
@@ -300,6 +304,8 @@ async def serve(
                     exporter.reload,
                     exporter.shown_config,
                     __version__,
+                    exporter.accounts,
+                    exporter.history,
                 )
             )
         )

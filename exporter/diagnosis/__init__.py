@@ -45,7 +45,7 @@ def diagnose(failure: Failure) -> Diagnosis:
 
 
 def diagnosed(outcome: Outcome) -> Diagnosis | None:
-    """Say of a failed probe what was seen, with the server's own words; else nothing."""
+    """Say of a failed probe what was seen, in the server's words too; else nothing."""
     failure = outcome.failure
     if failure is None:
         return None
