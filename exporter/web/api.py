@@ -18,12 +18,14 @@ from exporter.diagnosis.document import document
 from exporter.ledger import Account
 from exporter.outcome import Outcome
 from exporter.targets import Target
+from exporter.web.links import asked_name
 from exporter.web.selection import Sort, State, Wanted, select, state_of
 from exporter.web.shown import Shown
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000  # a megabyte or so; more come page by page
 MAX_OFFSET = 10_000_000
+NO_SUCH = "no target has this name; /api/v1/targets names them"
 # Entries that are made before the loop has its turn: a millisecond.
 AT_ONCE = 20
 
@@ -44,17 +46,15 @@ class Api:
     def routes(self) -> list[web.RouteDef]:
         """Give the routes of the API."""
         return [
-            web.get("/api/v1/targets", self._targets),
-            web.get("/api/v1/targets/{name:.*}", self._target),
+            web.get("/api/v1/targets", self._answer_targets),
+            web.get("/api/v1/targets/{name:.*}", self._answer_target),
         ]
 
-    async def _targets(self, request: web.Request) -> web.Response:
-        try:
-            wanted = _wanted(request.query)
-            limit = _number(request.query, "limit", DEFAULT_LIMIT, MAX_LIMIT)
-            offset = _number(request.query, "offset", 0, MAX_OFFSET)
-        except Unreadable as complaint:
-            return await _error(HTTPStatus.BAD_REQUEST, str(complaint))
+    async def targets(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Give the targets that are asked for; raises Unreadable."""
+        wanted = _wanted(query)
+        limit = _number(query, "limit", DEFAULT_LIMIT, MAX_LIMIT)
+        offset = _number(query, "offset", 0, MAX_OFFSET)
         accounts = self._shown.accounts().values()
         selected = await select(accounts, wanted, offset + limit)
         targets = []
@@ -62,35 +62,39 @@ class Api:
             targets.append(_entry(account))
             if len(targets) % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return await _answer(
-            HTTPStatus.OK,
-            {
-                "status": "success",
-                "counts": dict(selected.counts),
-                "total": selected.matching,
-                "limit": limit,
-                "offset": offset,
-                "targets": targets,
-            },
-        )
+        return {
+            "status": "success",
+            "counts": dict(selected.counts),
+            "total": selected.matching,
+            "limit": limit,
+            "offset": offset,
+            "targets": targets,
+        }
 
-    async def _target(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"] or request.query.get("name", "")
+    def target(self, name: str) -> dict[str, Any] | None:
+        """Give a target with its sessions; nothing where none has this name."""
         account = self._shown.accounts().get(name)
         if account is None:
-            return await _error(
-                HTTPStatus.NOT_FOUND, "no target has this name; see /api/v1/targets"
-            )
+            return None
         kept, target = self._shown.history.of(name), account.target
-        return await _answer(
-            HTTPStatus.OK,
-            {
-                "status": "success",
-                "target": _entry(account),
-                "sessions": [document(target, one) for one in kept.sessions],
-                "failed_sessions": [document(target, one) for one in kept.failures],
-            },
-        )
+        return {
+            "status": "success",
+            "target": _entry(account),
+            "sessions": [document(target, one) for one in kept.sessions],
+            "failed_sessions": [document(target, one) for one in kept.failures],
+        }
+
+    async def _answer_targets(self, request: web.Request) -> web.Response:
+        try:
+            return await _answer(HTTPStatus.OK, await self.targets(request.query))
+        except Unreadable as complaint:
+            return await _error(HTTPStatus.BAD_REQUEST, str(complaint))
+
+    async def _answer_target(self, request: web.Request) -> web.Response:
+        found = self.target(asked_name(request))
+        if found is None:
+            return await _error(HTTPStatus.NOT_FOUND, NO_SUCH)
+        return await _answer(HTTPStatus.OK, found)
 
 
 async def _answer(status: int, body: dict[str, Any]) -> web.Response:

@@ -8,6 +8,8 @@ query, where nobody does.
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from aiohttp import web
+
 # Segments that URL parsers drop or climb over, spelt plainly or as `%2e` alike.
 _FOLDED = frozenset({"", ".", ".."})
 
@@ -39,3 +41,8 @@ def _with_name(path: str, name: str) -> str:
     if _FOLDED.isdisjoint(name.split("/")):
         return f"{path}/{quote(name, safe='/:@')}"
     return f"{path}/?{urlencode({'name': name})}"
+
+
+def asked_name(request: web.Request) -> str:
+    """Read a target's name back from the address that was asked for."""
+    return request.match_info["name"] or request.query.get("name", "")

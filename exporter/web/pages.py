@@ -5,6 +5,8 @@ a server or a configuration said is text: autoescape is on for every template.
 """
 
 import asyncio
+from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from exporter.ledger import Account
 from exporter.vocabulary import Phase
 from exporter.web import assets
 from exporter.web.bars import KIND_OF, TALK
+from exporter.web.links import asked_name
 from exporter.web.rows import SIGNS, WORDS, Row, moment_of, row, trouble, where
 from exporter.web.selection import (
     Selected,
@@ -37,6 +40,19 @@ MAX_SEARCH = 256
 MAX_PAGE = 100_000
 
 
+@cache
+def _templates() -> Environment:
+    """Read the templates of the package; they are compiled once."""
+    return Environment(
+        loader=PackageLoader("exporter.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
 class Pager(NamedTuple):
     """Which page of how many; its rows are numbered from one."""
 
@@ -50,51 +66,68 @@ class Pages:
     """The handlers, and the templates that they write with."""
 
     def __init__(self, shown: Shown) -> None:
-        """Read the templates."""
+        """Show this."""
+        links = shown.links
         self._shown = shown
-        self._templates = Environment(
-            loader=PackageLoader("exporter.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._templates.globals.update(
-            links=shown.links,
-            version=shown.version,
-            style=assets.address(shown.links, "style.css"),
-            script=assets.address(shown.links, "page.js"),
-            icon=assets.address(shown.links, "icon.svg"),
-            signs=SIGNS,
-            words=WORDS,
-            State=State,
-            Sort=Sort,
-            kinds=_LEGEND,
-        )
+        self._everywhere = {
+            "links": links,
+            "version": shown.version,
+            "style": assets.address(links, "style.css"),
+            "script": assets.address(links, "page.js"),
+            "icon": assets.address(links, "icon.svg"),
+            "signs": SIGNS,
+            "words": WORDS,
+            "State": State,
+            "Sort": Sort,
+            "kinds": _LEGEND,
+        }
 
     def routes(self) -> list[web.RouteDef]:
         """Give the routes of the pages."""
         return [
-            web.get("/", self._status),
-            web.get("/targets/{name:.*}", self._target),
+            web.get("/", self._answer_status),
+            web.get("/targets/{name:.*}", self._answer_target),
         ]
 
-    async def _status(self, request: web.Request) -> web.Response:
-        wanted, page = _wanted(request), _page(request)
+    async def status(self, query: Mapping[str, str]) -> str:
+        """Write the status page for what is asked in its query."""
+        wanted, page = _wanted(query), _page(query)
         accounts = self._shown.accounts().values()
         selected = await select(accounts, wanted, page * PAGE_SIZE)
         pager = _pager(selected.matching, page)
         rows = await self._rows(selected, pager)
-        return await self._page(
+        return await self._written(
             "status.html",
             wanted=wanted,
-            query=_query(wanted),
+            query=_asked_again(wanted),
             selected=selected,
             total=sum(selected.counts.values()),
             pager=pager,
             rows=rows,
         )
+
+    async def target(self, name: str) -> str | None:
+        """Write the page of a target; nothing where none has this name."""
+        account = self._shown.accounts().get(name)
+        if account is None:
+            return None
+        now, latest = self._shown.now(), account.latest
+        return await self._written(
+            "target.html",
+            target=account.target,
+            account=account,
+            where=where(account.target),
+            state=state_of(account),
+            trouble=trouble(latest, now) if latest else None,
+            last_probe=moment_of(latest.ended_at if latest else None, now),
+            last_success=moment_of(account.last_success_at, now),
+            failures=_failures(account),
+            told=await _sessions(self._shown.history.of(name), now),
+        )
+
+    async def missing(self, name: str) -> str:
+        """Write that there is no such target."""
+        return await self._written("missing.html", name=name)
 
     async def _rows(self, selected: Selected, pager: Pager) -> list[Row]:
         rows: list[Row] = []
@@ -105,32 +138,23 @@ class Pages:
                 await asyncio.sleep(0)
         return rows
 
-    async def _target(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"] or request.query.get("name", "")
-        account = self._shown.accounts().get(name)
-        if account is None:
-            return await self._page("missing.html", HTTPStatus.NOT_FOUND, name=name)
-        now, remembered = self._shown.now(), self._shown.history.of(name)
-        latest = account.latest
-        return await self._page(
-            "target.html",
-            target=account.target,
-            account=account,
-            where=where(account.target),
-            state=state_of(account),
-            trouble=trouble(latest, now) if latest else None,
-            last_probe=moment_of(latest.ended_at if latest else None, now),
-            last_success=moment_of(account.last_success_at, now),
-            failures=_failures(account),
-            told=await _sessions(remembered, now),
-        )
+    async def _written(self, template: str, **shown: object) -> str:
+        written = _templates().get_template(template)
+        return await asyncio.to_thread(written.render, self._everywhere | shown)
 
-    async def _page(
-        self, template: str, status: int = HTTPStatus.OK, **shown: object
-    ) -> web.Response:
-        written = self._templates.get_template(template)
-        text = await asyncio.to_thread(written.render, shown)
-        return web.Response(text=text, status=status, content_type="text/html")
+    async def _answer_status(self, request: web.Request) -> web.Response:
+        return _html(await self.status(request.query))
+
+    async def _answer_target(self, request: web.Request) -> web.Response:
+        name = asked_name(request)
+        page = await self.target(name)
+        if page is None:
+            return _html(await self.missing(name), HTTPStatus.NOT_FOUND)
+        return _html(page)
+
+
+def _html(text: str, status: int = HTTPStatus.OK) -> web.Response:
+    return web.Response(text=text, status=status, content_type="text/html")
 
 
 # --- what is asked for
@@ -139,9 +163,8 @@ _STATES = {str(state): state for state in State}
 _SORTS = {str(sort): sort for sort in Sort}
 
 
-def _wanted(request: web.Request) -> Wanted:
+def _wanted(query: Mapping[str, str]) -> Wanted:
     """Read what is asked for; a word that is none of ours asks for nothing."""
-    query = request.query
     state, sort = query.get("state", ""), query.get("sort", "")
     return Wanted(
         search=query.get("search", "")[:MAX_SEARCH],
@@ -151,13 +174,13 @@ def _wanted(request: web.Request) -> Wanted:
     )
 
 
-def _page(request: web.Request) -> int:
-    text = request.query.get("page", "")
+def _page(query: Mapping[str, str]) -> int:
+    text = query.get("page", "")
     digits = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE))
     return max(1, min(int(text), MAX_PAGE)) if digits else 1
 
 
-def _query(wanted: Wanted) -> dict[str, str]:
+def _asked_again(wanted: Wanted) -> dict[str, str]:
     """Give what was asked for as a query again, defaults left out."""
     return {
         "search": wanted.search,

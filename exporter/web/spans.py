@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _TWO_OF_A_UNIT = 2  # with fewer, the next smaller unit says more
+# Digits behind the point of milliseconds, from this many on.
+_DIGITS = ((100, 0), (1, 1))
 _UNITS = ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min"))
 
 
@@ -12,7 +14,8 @@ def took(seconds: float) -> str:
     if seconds >= 1:
         return f"{seconds:.2f} s"
     milliseconds = seconds * 1000
-    return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.1f} ms"  # noqa: PLR2004 -- three digits
+    digits = next((digits for least, digits in _DIGITS if milliseconds >= least), 2)
+    return f"{milliseconds:.{digits}f} ms"
 
 
 def ago(seconds: float) -> str:
