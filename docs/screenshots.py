@@ -26,7 +26,7 @@ class Picture(NamedTuple):
 
 
 PICTURES = (
-    Picture("status", "/"),
+    Picture("status", "/?sort=name"),
     Picture("status-dark", "/?state=failing", "dark"),
     Picture("status-phone", "/", "light", PHONE),
     Picture("target", "/targets/expired-certificate", "light", (1280, 1180)),
