@@ -25,9 +25,9 @@ KIND_OF: Mapping[Phase, str] = MappingProxyType(
     {
         Phase.DNS: "net",
         Phase.CONNECT: "net",
-        Phase.TLS: "tls",
-        Phase.GREETING: "greeting",
-        Phase.HOLD: "greeting",
+        Phase.TLS: "crypto",
+        Phase.GREETING: "welcome",
+        Phase.HOLD: "welcome",
         Phase.QUIT: "end",
         Phase.CLOSE: "end",
     }

@@ -201,8 +201,8 @@ def _pager(matching: int, page: int) -> Pager:
 
 _KIND_WORDS = {
     "net": "name, connection",
-    "greeting": "greeting",
-    "tls": "TLS handshake",
+    "welcome": "greeting and hold",
+    "crypto": "TLS handshake",
     TALK: "commands",
     "end": "goodbye",
 }

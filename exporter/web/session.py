@@ -154,13 +154,13 @@ def _tls_facts(tls: TlsFacts, outcome: Outcome) -> Iterator[Fact]:
         records = f"{dane.usable} usable, {dane.unusable} not"
         yield Fact("TLSA records", f"{records}; they match: {_VERIFIED[dane.verified]}")
     if sts:
-        mode = sts.mode or "none"
+        mode = sts.mode or "unknown"
         yield Fact("MTA-STS", f"mode {mode}; satisfied: {_VERIFIED[sts.verified]}")
 
 
 def _certificate(leaf: Certificate) -> Iterator[Fact]:
     yield Fact("subject", leaf.subject)
-    yield Fact("names", ", ".join(leaf.names) or "none")
+    yield Fact("names", ", ".join(leaf.names) or "it has no names")
     yield Fact("issuer", leaf.issuer)
     yield Fact("valid from", moment(leaf.not_before))
     yield Fact("valid until", moment(leaf.not_after))

@@ -191,8 +191,12 @@ ALLOWED = {
     ("targets.py", "close"): "a field of Timeouts: the config key of that name",
     ("app.py", "close"): "a key of a log line, not one of its values",
     ("metrics/families.py", "close"): "the name of a label, not one of its values",
-    ("cli/probe.py", "close"): "a key of the JSON output, not one of its values",
-    ("cli/probe.py", "tls"): "a key of the JSON output, not one of its values",
+    (
+        "diagnosis/document.py",
+        "close",
+    ): "a key of the JSON output, not one of its values",
+    ("diagnosis/document.py", "tls"): "a key of the JSON output, not one of its values",
+    ("web/api.py", "close"): "a key of the JSON output, not one of its values",
 }
 
 WORDS = {str(word) for words in (Phase, Reason, Close, Quirk) for word in words}

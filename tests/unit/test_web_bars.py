@@ -60,7 +60,7 @@ def test_what_a_bar_tells() -> None:
     quit_bar = waterfall(SESSION).bars[2]
     assert (quit_bar.code, quit_bar.status, quit_bar.took) == (221, "2.0.0", "1.00 s")
     assert [bar.kind for bar in waterfall(SESSION).bars] == [
-        *("net", "greeting", "end", "end")
+        *("net", "welcome", "end", "end")
     ]
 
 
