@@ -194,9 +194,9 @@ ALLOWED = {
     (
         "diagnosis/document.py",
         "close",
-    ): "a key of the JSON output, not one of its values",
-    ("diagnosis/document.py", "tls"): "a key of the JSON output, not one of its values",
-    ("web/api.py", "close"): "a key of the JSON output, not one of its values",
+    ): "a key of JSON, not one of its values",
+    ("diagnosis/document.py", "tls"): "a key of JSON, not one of its values",
+    ("web/api.py", "close"): "a key of JSON, not one of its values",
 }
 
 WORDS = {str(word) for words in (Phase, Reason, Close, Quirk) for word in words}

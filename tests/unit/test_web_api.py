@@ -21,9 +21,8 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "api.md"
 
 def told(example: int) -> Any:
     """Give an example of the page."""
-    blocks = re.findall(
-        r"^```json\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE
-    )
+    text = PAGE.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```json\n((?:.*\n)*?)```$", text, re.MULTILINE)
     return json.loads(blocks[example])
 
 
@@ -48,7 +47,7 @@ def test_the_shape_that_is_told() -> None:
 
 
 def test_a_target_in_full() -> None:
-    """One target has its entry, and its sessions as `probe --output json` gives them."""
+    """One target has its entry, and its sessions as `probe` gives them."""
     failed, well = greeting_timeout(), outcome()
     mx = exchanger()
     api = Api(book({mx.name: [failed, well]}, [mx]).shown())
