@@ -151,11 +151,12 @@ class History:
     def _keep_within_budget(self) -> None:
         """Drop the oldest of all; it is also the first of the rings that hold it."""
         while self.octets > self._bounds.max_bytes:
-            oldest = next(iter(self._entries))
+            oldest, _ = self._entries.popitem(last=False)
+            self.octets -= oldest.octets
             rings = self._rings[oldest.name]
             for ring in (rings.sessions, rings.failures):
                 if ring and ring[0] is oldest:
-                    self._release(ring.popleft())
+                    ring.popleft()
 
 
 def _newest_first(ring: deque[_Entry]) -> tuple[Outcome, ...]:
