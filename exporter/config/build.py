@@ -14,6 +14,7 @@ from exporter.config.model import Document
 from exporter.config.module_keys import ModuleKeys
 from exporter.config.talk_keys import AuthKeys, ExpectKeys, MailKeys
 from exporter.config.target_keys import DomainKeys, TargetKeys
+from exporter.history import Bounds
 from exporter.targets import (
     Auth,
     Expect,
@@ -66,6 +67,11 @@ def to_config(document: Document, text: str) -> Config:
         latency_buckets=document.metrics.latency_buckets,
         target_bucket_phases=frozenset(document.metrics.target_buckets),
         certificate_info=document.metrics.certificate_info,
+        history=Bounds(
+            sessions=document.history.sessions,
+            failures=document.history.failures,
+            max_bytes=document.history.max_bytes,
+        ),
         text=text,
     )
 

@@ -7,12 +7,14 @@ it was written.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from exporter.history import Bounds
 from exporter.targets import FileSource, HttpSource, MailDomain, Module, Target
 from exporter.vocabulary import Phase
 
 DEFAULT_INTERVAL = 60.0
 DEFAULT_CONCURRENCY = 500
 DEFAULT_PER_HOST = 2
+DEFAULT_HISTORY = Bounds(sessions=5, failures=5, max_bytes=32 * 1024 * 1024)
 # From a LAN's connect up to a greeting that a tarpit holds back.
 DEFAULT_BUCKETS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
@@ -36,4 +38,5 @@ class Config:
     latency_buckets: tuple[float, ...] = DEFAULT_BUCKETS  # ascending, seconds
     target_bucket_phases: frozenset[Phase] = frozenset()  # with buckets per target too
     certificate_info: bool = True  # smtp_tls_certificate_info is written
+    history: Bounds = DEFAULT_HISTORY  # of the sessions that the pages show
     text: str = field(repr=False)  # as read

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from exporter.config.complaint import Complaints, did_you_mean
 from exporter.config.discovery_keys import SourceItem, SourceKeys, source_section
 from exporter.config.kinds import NO_VALUE, noun
-from exporter.config.model import Dns, Document, Limits, Metrics, Schedule
+from exporter.config.model import Dns, Document, History, Limits, Metrics, Schedule
 from exporter.config.module_keys import ModuleKeys
 from exporter.config.reader import Entry, Node
 from exporter.config.section import Section
@@ -37,6 +37,7 @@ _SECTION_AT: Mapping[tuple[str, ...], type[Section]] = {
     ("limits",): Limits,
     ("dns",): Dns,
     ("metrics",): Metrics,
+    ("history",): History,
     ("modules", _NAMED): ModuleKeys,
     ("modules", _NAMED, "timeouts"): TimeoutKeys,
     ("modules", _NAMED, "auth"): AuthKeys,
