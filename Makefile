@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 CONFIG ?= config.yaml
 SECONDS ?= 600
 
-.PHONY: run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
+AXE := .cache/axe-core
+
+.PHONY: axe screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -39,6 +41,18 @@ coverage: $(VENV)/.testable
 docs: $(VENV)/.runnable
 	$(BIN)/mailserver-exporter schema > config.schema.json
 	$(BIN)/python docs/generate.py
+
+# What the e2e ring holds the pages against: accessibility, as a script for a browser.
+axe: $(AXE)/axe.min.js
+
+$(AXE)/axe.min.js:
+	@mkdir -p $(AXE)
+	@cd $(AXE) && npm pack --silent axe-core@4.14.1 >/dev/null && \
+	  tar -xzf axe-core-*.tgz --strip-components=1 package/axe.min.js && rm axe-core-*.tgz
+
+# The pictures of the documentation: the demo, as a browser shows it.
+screenshots: $(VENV)/.testable
+	$(BIN)/python -m docs.screenshots
 
 # Ten minutes by default; the corpus is kept in tests/fuzz/corpus.
 fuzz: $(VENV)/.testable

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,8 @@ from exporter.discovery.lists import Make
 from exporter.discovery.supply import Supply, Wanted
 from exporter.exposition import Exposition, Page, negotiate
 from exporter.heartbeat import beat
-from exporter.ledger import Ledger
+from exporter.history import History
+from exporter.ledger import Account, Ledger
 from exporter.log import is_debug, lines_written
 from exporter.metrics.own import OwnMetrics
 from exporter.news import Difference, News, difference
@@ -88,6 +89,7 @@ class Exporter:
         self._shard = shard
         self._world = _world(config)
         self._ledger = Ledger(config.latency_buckets, config.target_bucket_phases)
+        self.history = History(config.history)
         self._own = OwnMetrics(
             __version__,
             kernel_timestamps=kernel_timestamps,
@@ -178,6 +180,10 @@ class Exporter:
         """Give the exposition in what the client accepts."""
         return await self._exposition.page(negotiate(accept, accept_encoding), names)
 
+    def accounts(self) -> Mapping[str, Account]:
+        """Give what has been seen of each target, by its name."""
+        return self._ledger.accounts
+
     def shown_config(self) -> str:
         """Give the configuration that runs, as it may be shown."""
         return redacted(self._config.text)
@@ -211,6 +217,7 @@ class Exporter:
         self._world = replace(self._world, trust=trust)
         if config.dns_servers != before.dns_servers:
             self._world.resolver.ask(config.dns_servers)
+        self.history.resize(config.history)
         self._ledger.rebucket(config.latency_buckets, config.target_bucket_phases)
         self._exposition.reshape(certificate_info=config.certificate_info)
         same = (config.modules, config.intervals) == (before.modules, before.intervals)
@@ -258,6 +265,7 @@ class Exporter:
         targets = await asyncio.to_thread(choose, found, self._shard.owns, before)
         for take in (
             self._ledger.open,
+            self.history.open,
             self._schedule.replace,
             self._own.count_targets,
         ):
@@ -290,6 +298,7 @@ class Exporter:
         known = before.latest if before else None
         account = self._ledger.record(target, outcome)
         if account:
+            self.history.record(target.name, outcome)
             self._exposition.changed(account)
             if self._rendering is None:
                 self._render_in(RENDER_SECONDS)
@@ -321,7 +330,9 @@ async def serve(
                     exporter.reload,
                     exporter.shown_config,
                     __version__,
-                    exporter.on_demand.answer,
+                    exporter.accounts,
+                    exporter.history,
+                    probe=exporter.on_demand.answer,
                 )
             )
         )

@@ -136,7 +136,7 @@ class Ledger:
         self.accounts = {}
         for target in targets:
             account = old.get(target.name)
-            if account is None or not _same_series(account.target, target):
+            if account is None or not same_series(account.target, target):
                 account = Account(target)
             account.target = target
             self.accounts[target.name] = account
@@ -166,7 +166,7 @@ class Ledger:
         another one by now: its series must not come back.
         """
         account = self.accounts.get(target.name)
-        if account is None or not _same_series(account.target, target):
+        if account is None or not same_series(account.target, target):
             return None
         self.leaf_keys.replace(account.target, account.latest, outcome)
         account.probes += 1
@@ -208,7 +208,7 @@ def _count(counts: dict[_Word, int], word: _Word) -> None:
     counts[word] = counts.get(word, 0) + 1
 
 
-def _same_series(one: Target, other: Target) -> bool:
+def same_series(one: Target, other: Target) -> bool:
     """Whether two targets have the same labels, so that counters may go on."""
     return one is other or _series(one) == _series(other)
 

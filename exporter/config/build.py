@@ -16,6 +16,7 @@ from exporter.config.module_keys import ModuleKeys
 from exporter.config.on_demand_keys import OnDemandKeys
 from exporter.config.talk_keys import AuthKeys, ExpectKeys, MailKeys
 from exporter.config.target_keys import DomainKeys, TargetKeys
+from exporter.history import Bounds
 from exporter.targets import (
     Auth,
     Expect,
@@ -69,6 +70,11 @@ def to_config(document: Document, text: str) -> Config:
         target_bucket_phases=frozenset(document.metrics.target_buckets),
         certificate_info=document.metrics.certificate_info,
         on_demand=_on_demand(document.on_demand, modules),
+        history=Bounds(
+            sessions=document.history.sessions,
+            failures=document.history.failures,
+            max_bytes=document.history.max_bytes,
+        ),
         text=text,
     )
 

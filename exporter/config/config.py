@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.allow import AllowList
+from exporter.history import Bounds
 from exporter.targets import FileSource, HttpSource, MailDomain, Module, Target
 from exporter.vocabulary import Phase
 
@@ -18,6 +19,7 @@ DEFAULT_PER_HOST = 2
 DEFAULT_ON_DEMAND_CONCURRENCY = 20
 # What mail is spoken on: LMTP, SMTP, submission, and its usual second port.
 DEFAULT_PORTS = (24, 25, 465, 587, 2525)
+DEFAULT_HISTORY = Bounds(sessions=5, failures=5, max_bytes=32 * 1024 * 1024)
 # From a LAN's connect up to a greeting that a tarpit holds back.
 DEFAULT_BUCKETS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
@@ -53,4 +55,5 @@ class Config:
     target_bucket_phases: frozenset[Phase] = frozenset()  # with buckets per target too
     certificate_info: bool = True  # smtp_tls_certificate_info is written
     on_demand: OnDemand = field(default_factory=OnDemand)
+    history: Bounds = DEFAULT_HISTORY  # of the sessions that the pages show
     text: str = field(repr=False)  # as read

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from exporter.config.complaint import Complaints, did_you_mean
 from exporter.config.discovery_keys import SourceItem, SourceKeys, source_section
 from exporter.config.kinds import NO_VALUE, noun
-from exporter.config.model import Dns, Document, Limits, Metrics, Schedule
+from exporter.config.model import Dns, Document, History, Limits, Metrics, Schedule
 from exporter.config.module_keys import ModuleKeys
 from exporter.config.on_demand_keys import OnDemandKeys
 from exporter.config.reader import Entry, Node
@@ -39,6 +39,7 @@ _SECTION_AT: Mapping[tuple[str, ...], type[Section]] = {
     ("dns",): Dns,
     ("metrics",): Metrics,
     ("on_demand",): OnDemandKeys,
+    ("history",): History,
     ("modules", _NAMED): ModuleKeys,
     ("modules", _NAMED, "timeouts"): TimeoutKeys,
     ("modules", _NAMED, "auth"): AuthKeys,

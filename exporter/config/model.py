@@ -14,6 +14,7 @@ from exporter.config.complaint import Refusal
 from exporter.config.config import (
     DEFAULT_BUCKETS,
     DEFAULT_CONCURRENCY,
+    DEFAULT_HISTORY,
     DEFAULT_INTERVAL,
     DEFAULT_PER_HOST,
 )
@@ -26,6 +27,10 @@ from exporter.config.section import Name, Section
 from exporter.config.target_keys import TargetItem
 from exporter.vocabulary import Phase
 
+# A page shows all of a target's, each with its transcript.
+MAX_REMEMBERED = 50
+# Less would not hold the longest transcript there can be; more is a database's work.
+LEAST_HISTORY_BYTES, MOST_HISTORY_BYTES = 2**20, 2**32
 MAX_BUCKETS = 40  # each is a series per module and phase
 
 Interval = Annotated[float, Span("1s", "1d")]
@@ -98,6 +103,23 @@ class Metrics(Section):
     )
 
 
+class History(Section):
+    """Which sessions are remembered, with their transcripts, for the pages."""
+
+    sessions: Annotated[int, Whole(0, MAX_REMEMBERED)] = Field(
+        default=DEFAULT_HISTORY.sessions, description="The last ones of each target."
+    )
+    failures: Annotated[int, Whole(0, MAX_REMEMBERED)] = Field(
+        default=DEFAULT_HISTORY.failures,
+        description="Kept apart: the last ones of each target that failed.",
+    )
+    max_bytes: Annotated[int, Whole(LEAST_HISTORY_BYTES, MOST_HISTORY_BYTES)] = Field(
+        default=DEFAULT_HISTORY.max_bytes,
+        description="Octets of memory for all targets, as estimated. Past it, the "
+        "oldest sessions are forgotten, whichever target's they are.",
+    )
+
+
 def _not_empty(key: str) -> dict[str, Any]:
     return {"required": [key], "properties": {key: {"minItems": 1}}}
 
@@ -130,6 +152,7 @@ class Document(Section):
     limits: Limits = Field(default_factory=Limits)
     dns: Dns = Field(default_factory=Dns)
     metrics: Metrics = Field(default_factory=Metrics)
+    history: History = Field(default_factory=History)
     modules: dict[Name, ModuleKeys] = Field(
         default_factory=dict,
         description="Named ways to probe. Built in: banner (the greeting and QUIT "

@@ -44,6 +44,17 @@ def diagnose(failure: Failure) -> Diagnosis:
     return _DIAGNOSES[failure.phase, failure.reason]
 
 
+def diagnosed(outcome: Outcome) -> Diagnosis | None:
+    """Say of a failed probe what was seen, in the server's words too; else nothing."""
+    failure = outcome.failure
+    if failure is None:
+        return None
+    told = diagnose(failure)
+    if is_tls_on_plain_port(outcome, failure):
+        told = _told(TLS_ON_PLAIN_PORT, failure.phase)
+    return told._replace(seen=told.seen + proof(outcome, failure, told.seen))
+
+
 def verdict(outcome: Outcome) -> str:
     """Say in one line whether the probe succeeded, and why not."""
     if outcome.failure:
@@ -53,8 +64,8 @@ def verdict(outcome: Outcome) -> str:
 
 def brief(outcome: Outcome) -> str:
     """Say what failed and what was seen of it; empty for a success."""
-    failure = outcome.failure
-    return f"{failure}: {_seen(outcome, failure).seen}" if failure else ""
+    told = diagnosed(outcome)
+    return f"{outcome.failure}: {told.seen}" if told else ""
 
 
 # --- success
@@ -90,20 +101,12 @@ def _reported(outcome: Outcome) -> Iterator[str]:
 
 
 def _failed(outcome: Outcome, failure: Failure) -> Iterator[str]:
-    yield f"{failure}: {_seen(outcome, failure)}"
+    yield f"{failure}: {diagnosed(outcome)}"
     if outcome.tls and failure.reason in CERTIFICATE_PROBLEMS:
         also = wrong(outcome.tls, outcome.started_at, but=failure.reason)
         yield from filter(None, [also and f"Also wrong: {also}."])
     if failure.phase is not Phase.QUIT and not _is_the_failure(outcome.close, failure):
         yield from filter(None, [_ending(outcome)])
-
-
-def _seen(outcome: Outcome, failure: Failure) -> Diagnosis:
-    """Give the diagnosis with what this session shows of it."""
-    told = diagnose(failure)
-    if is_tls_on_plain_port(outcome, failure):
-        told = _told(TLS_ON_PLAIN_PORT, failure.phase)
-    return told._replace(seen=told.seen + proof(outcome, failure, told.seen))
 
 
 def _ending(outcome: Outcome) -> str:

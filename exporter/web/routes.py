@@ -4,13 +4,21 @@ What it serves comes in as callables, so a page can be asked for without a probe
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from html import escape
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
+from exporter.history import Bounds, History
+from exporter.ledger import Account
+from exporter.web import assets
+from exporter.web.api import Api
+from exporter.web.headers import secure
+from exporter.web.links import Links
 from exporter.web.on_demand import Ask, never, on_demand
+from exporter.web.pages import Pages
+from exporter.web.shown import Shown
 
 
 class Page(Protocol):
@@ -39,6 +47,11 @@ class Sources(NamedTuple):
     reload: Callable[[], Awaitable[str]]
     config: Callable[[], str]  # that runs, without secrets
     version: str
+    accounts: Callable[[], Mapping[str, Account]] = dict  # by name
+    history: History = History(Bounds(0, 0, 0))
+    prefix: str = (
+        ""  # of every address that a page links to, without a slash at its end
+    )
     probe: Ask = never
 
 
@@ -54,9 +67,19 @@ def application(sources: Sources) -> web.Application:
     """Make the application; GET routes answer HEAD as well."""
     app = web.Application()
     app[_SOURCES] = sources
+    secure(app)
+    shown = Shown(
+        sources.accounts,
+        sources.history,
+        sources.version,
+        Links(sources.prefix),
+        time.time,
+    )
     app.add_routes(
         [
-            web.get("/", _landing),
+            *Pages(shown).routes(),
+            *Api(shown).routes(),
+            *assets.routes(),
             web.get("/metrics", _metrics),
             web.get("/probe", on_demand(sources.probe)),
             web.get("/-/healthy", _healthy),
@@ -129,31 +152,3 @@ async def _reload(request: web.Request) -> web.Response:
             status=500, text=f"The configuration was not reloaded:\n{complaint}\n"
         )
     return web.Response(text="The configuration was reloaded.\n")
-
-
-_LANDING = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>mailserver-exporter</title>
-<style>
-:root {{ color-scheme: light dark; font-family: system-ui, sans-serif }}
-body {{ max-width: 40rem; margin: 3rem auto; padding: 0 1rem; line-height: 1.5 }}
-</style>
-<h1>mailserver-exporter</h1>
-<p>Probes mail servers on its own schedule: do they greet (220), how fast is each
-step, and do they say goodbye properly (221, then a clean close)?</p>
-<p>Version {version}.</p>
-<ul>
-<li><a href="metrics">Metrics</a></li>
-<li><a href="config">Configuration</a></li>
-<li><a href="-/healthy">Health</a></li>
-<li><a href="-/ready">Readiness</a></li>
-</ul>
-</html>
-"""
-
-
-async def _landing(request: web.Request) -> web.Response:
-    version = escape(request.app[_SOURCES].version)
-    return web.Response(text=_LANDING.format(version=version), content_type="text/html")

@@ -21,6 +21,10 @@ LEAKS = (
     base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode(),
 )
 AUTH = Expect(b"AUTH PLAIN " + LEAKS[2].encode())
+PAGES = (
+    *("metrics", "config", "", "?search=echo&state=failing", "targets/echo"),
+    *("api/v1/targets", "api/v1/targets/echo"),
+)
 _CONFIG = """\
 schedule: {{interval: 1s}}
 modules:
@@ -86,7 +90,7 @@ def test_serve(config: Path) -> None:
         exporter.await_line("auth_rejected")
         exporter.await_line(r'msg=said .*phase=auth who=client text="AUTH PLAIN <sec')
         pages = {}
-        for page in ("metrics", "config", ""):
+        for page in PAGES:
             with urllib.request.urlopen(
                 f"http://{address}/{page}", timeout=5
             ) as answer:
@@ -95,6 +99,10 @@ def test_serve(config: Path) -> None:
 
     assert 'reason="rejected"' in pages["metrics"]
     assert "password_file: <secret>" in pages["config"]
+    for page in ("targets/echo", "api/v1/targets/echo"):
+        covered = pages[page].replace("&lt;", "<").replace("&gt;", ">")
+        assert "AUTH PLAIN <secret>" in covered
+        assert "535 5.7.8 no AUTH PLAIN <secret>" in covered
     assert_nothing_leaks(exporter.log + "".join(pages.values()))
 
 

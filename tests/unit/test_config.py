@@ -96,7 +96,7 @@ class TestComplaints:
             read("zzz: 1\ntargets: []\n")
         assert str(raised.value).splitlines() == [
             "config.yaml:1:1: zzz: unknown key; the keys here are schedule, limits, "
-            "dns, metrics, modules, targets, discovery, on_demand",
+            "dns, metrics, history, modules, targets, discovery, on_demand",
             "config.yaml:2:10: targets: name at least one mail server, or under "
             "`discovery` where they are found",
         ]
@@ -550,6 +550,7 @@ class TestSettings:
         assert config.dns_servers == ()
         assert (config.domains, config.discovery) == ((), ())
         assert config.certificate_info
+        assert config.history == (5, 5, 32 * 1024 * 1024)
         assert config.latency_buckets == DEFAULT_BUCKETS
         assert config.target_bucket_phases == frozenset()
 
@@ -563,6 +564,7 @@ class TestSettings:
               latency_buckets: [5ms, 1s, 1m30s]
               target_buckets: [connect, quit]
               certificate_info: false
+            history: {sessions: 0, failures: 50, max_bytes: 1048576}
             targets: [a]
             """
         )
@@ -575,6 +577,7 @@ class TestSettings:
         )
         assert config.latency_buckets == (0.005, 1.0, 90.0)
         assert not config.certificate_info
+        assert config.history == (0, 50, 1048576)
         assert config.target_bucket_phases == {Phase.CONNECT, Phase.QUIT}
 
     def test_the_text_is_kept(self) -> None:
@@ -705,6 +708,7 @@ _KEYS = (
     *("dane_resolver", "dane_resolver_trusted", "mta_sts", "addresses", "discovery"),
     *("files", "http", "refresh", "certificate_info", "on_demand", "enabled"),
     *("modules", "allow", "ports", "concurrency"),
+    *("history", "sessions", "failures", "max_bytes"),
     *("*", "[key]", "<<", ""),
 )
 _SYNTAX = (

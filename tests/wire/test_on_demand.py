@@ -153,7 +153,7 @@ async def served(
                 exporter.reload,
                 exporter.shown_config,
                 "1",
-                exporter.on_demand.answer,
+                probe=exporter.on_demand.answer,
             )
         )
     )

@@ -1,6 +1,6 @@
-"""One session as plain values, for `probe --output json`.
+"""An outcome as plain values, for programs: `probe --output json` and the API.
 
-Its keys and their order are public; whatever was not seen is null.
+Holds names and refuses judgement; a key that was shipped stays, since programs read it.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from exporter.targets import Target
 
 
 def document(target: Target, outcome: Outcome) -> dict[str, Any]:
-    """Give the outcome as plain values, for `--output json`."""
+    """Give the outcome as plain values."""
     failure, offer = outcome.failure, outcome.offer
     return {
         "target": target.name,
