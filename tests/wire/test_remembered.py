@@ -9,6 +9,7 @@ from exporter.app import ConfigSource, Exporter
 from exporter.config import load
 from exporter.demo.listener import ScriptedServer
 from exporter.demo.script import EHL, GRT, QUI, script
+from exporter.outcome import Outcome
 
 InLoop = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -31,10 +32,12 @@ def test_remembered(in_loop: InLoop, tmp_path: Path) -> None:
             exporter = Exporter(load(path), ConfigSource(path), kernel_timestamps=True)
             await exporter.start()
             try:
+                sessions: tuple[Outcome, ...] = ()
                 async with asyncio.timeout(PATIENCE):
-                    while not exporter.history.of("a").sessions:
+                    while not sessions:
                         await asyncio.sleep(0.02)  # a probe has its own pace
-                (kept,) = exporter.history.of("a").sessions
+                        sessions = exporter.history.of("a").sessions
+                (kept,) = sessions
                 assert "QUIT" in [said.text for said in kept.transcript]
                 assert exporter.accounts()["a"].latest is kept
 
