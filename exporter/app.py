@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -19,19 +19,22 @@ import structlog
 from exporter import __version__
 from exporter.config import Config, ConfigError, discovered_target, load, redacted
 from exporter.demo.servers import demo_servers
-from exporter.diagnosis import verdict
 from exporter.discovery.catalog import Chosen, choose
 from exporter.discovery.lists import Make
 from exporter.discovery.supply import Supply, Wanted
 from exporter.exposition import Exposition, Page, negotiate
+from exporter.heartbeat import beat
 from exporter.history import History
 from exporter.ledger import Account, Ledger
+from exporter.log import is_debug, lines_written
 from exporter.metrics.own import OwnMetrics
+from exporter.news import Difference, News, difference
 from exporter.outcome import Outcome
 from exporter.probe.clock import stamping
 from exporter.probe.policies import Policies
 from exporter.probe.resolve import Resolver
 from exporter.probe.run import World, probe
+from exporter.probe.timeline import Timeline
 from exporter.probe.trust import Trust
 from exporter.schedule import Schedule
 from exporter.schedule.shard import ALONE, Shard
@@ -92,6 +95,8 @@ class Exporter:
             revision=os.environ.get(REVISION, ""),
         )
         self._own.shard(shard.ordinal, shard.total)
+        self._own.allow(config.concurrency)
+        self._news = News(dialogues=is_debug())
         self._schedule = schedule = Schedule(
             self._probe,
             concurrency=config.concurrency,
@@ -101,7 +106,9 @@ class Exporter:
             on_crash=_log_crash,
         )
         self._own.watch(
-            in_flight=lambda: schedule.in_flight, waiting=lambda: schedule.waiting
+            in_flight=lambda: schedule.in_flight,
+            waiting=lambda: schedule.waiting,
+            log_lines=lines_written,
         )
         self._exposition = Exposition(
             self._ledger, self._own.registry, certificate_info=config.certificate_info
@@ -132,6 +139,7 @@ class Exporter:
         await self._supply.start()
         await self._put_on_schedule()
         self._tasks.append(asyncio.create_task(self._follow()))
+        self._tasks.append(asyncio.create_task(beat(self._own.loop_lag)))
         if self._source and self._source.auto_reload:
             self._tasks.append(asyncio.create_task(self._look(self._source.path)))
 
@@ -195,6 +203,7 @@ class Exporter:
     async def _go_on_with(self, config: Config) -> None:
         before, self._config = self._config, config
         self._schedule.resize(concurrency=config.concurrency, per_host=config.per_host)
+        self._own.allow(config.concurrency)
         trust = await asyncio.to_thread(_loaded_trust)
         self._world = replace(self._world, trust=trust)
         if config.dns_servers != before.dns_servers:
@@ -204,9 +213,9 @@ class Exporter:
         self._exposition.reshape(certificate_info=config.certificate_info)
         same = (config.modules, config.intervals) == (before.modules, before.intervals)
         await self._supply.replace(_wanted(config), None if same else _make(config))
-        await self._put_on_schedule()
+        differs = await self._put_on_schedule()
         self._own.loaded(time.time())
-        _log.info("configuration reloaded", targets=self.targets)
+        _log.info("configuration reloaded", targets=self.targets, **differs._asdict())
 
     async def _look(self, path: Path) -> None:
         """Reload when the content of the configuration is another."""
@@ -232,11 +241,15 @@ class Exporter:
             await self._changed.wait()
             try:
                 async with self._reloading:
-                    await self._put_on_schedule()
+                    differs = await self._put_on_schedule()
+                if any(differs):
+                    _log.info(
+                        "targets changed", targets=self.targets, **differs._asdict()
+                    )
             except Exception:  # noqa: BLE001 -- whatever it is, later sets must be taken
                 _log.exception("targets that were found could not be taken")
 
-    async def _put_on_schedule(self) -> None:
+    async def _put_on_schedule(self) -> Difference:
         """Probe the targets that were told last; counters of those that stay go on."""
         self._changed.clear()
         found, before = self._chosen.targets, self._schedule.targets
@@ -250,7 +263,9 @@ class Exporter:
             take(targets)
             await asyncio.sleep(0)  # 50,000 take each of them 20 ms: probes go on
         await self._exposition.follow()
+        self._news.keep(self._ledger.accounts)
         _settle_memory()
+        return await asyncio.to_thread(difference, before, targets)
 
     def _trouble(
         self, source: TargetSource, where: str, sentence: str, *, counts: bool
@@ -278,7 +293,7 @@ class Exporter:
             self._exposition.changed(account)
             if self._rendering is None:
                 self._render_in(RENDER_SECONDS)
-            _log_change(account, known, outcome)
+            self._news.told(account.target, known, outcome)
             self._schedule.told(target, unavailable=_asks_for_less(outcome))
 
 
@@ -287,9 +302,11 @@ async def serve(
     addresses: Sequence[ListenAddress],
     source: ConfigSource | None = None,
     shard: Shard = ALONE,
+    on_open: Callable[[Sequence[ListenAddress]], object] | None = None,
 ) -> None:
     """Serve a configuration until SIGTERM or SIGINT; SIGHUP reloads it.
 
+    `on_open` hears the addresses, with the ports really taken, once they are open.
     Raises ListenError, before anything is probed, for an address that cannot be had.
     """
     stopping = asyncio.Event()
@@ -311,11 +328,18 @@ async def serve(
         )
         try:
             opened = await listeners.open(addresses)
+            if on_open:
+                on_open(opened)
             await exporter.start()
             _log.info(
                 "serving metrics",
+                version=__version__,
+                config=str(source.path) if source else "",
                 listen=", ".join(map(str, opened)),
                 targets=exporter.targets,
+                domains=len(config.domains),
+                discovery=len(config.discovery),
+                shard=f"{shard.ordinal}/{shard.total}",
                 kernel_timestamps=kernel_timestamps,
             )
             await stopping.wait()
@@ -345,24 +369,38 @@ def _on_signals(
     return reloads
 
 
-async def serve_demo(addresses: Sequence[ListenAddress]) -> None:
-    """Start local mail servers, good and bad, and serve their metrics."""
+async def serve_demo(
+    addresses: Sequence[ListenAddress],
+    tell: Callable[[Sequence[ListenAddress], Sequence[Target]], object],
+) -> None:
+    """Start local mail servers, good and bad, and serve their metrics.
+
+    `tell` hears where they are, and which addresses are listened on.
+    """
     async with demo_servers() as targets:
         modules = {target.module.name: target.module for target in targets}
         config = Config(
             targets=targets, modules=modules, per_host=len(targets), text=""
         )
-        await serve(config, addresses)
+        await serve(config, addresses, on_open=lambda at: tell(at, targets))
 
 
 async def probe_once(
-    target: Target, dns_servers: Sequence[tuple[str, int]] = ()
+    target: Target,
+    dns_servers: Sequence[tuple[str, int]] = (),
+    watch: Callable[[Callable[[], str]], object] | None = None,
 ) -> Outcome:
-    """Probe one target, outside any schedule."""
+    """Probe one target, outside any schedule.
+
+    `watch` is handed what tells, while the probe runs, which phase it is in.
+    """
     with stamping():
         world = World(resolver=Resolver(dns_servers), trust=Trust())
+        timeline = Timeline()
+        if watch:
+            watch(lambda: str(timeline.phase_now))
         try:
-            return await probe(target, world)
+            return await probe(target, world, timeline)
         finally:
             await world.close()
 
@@ -378,21 +416,6 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
     sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
-
-
-def _log_change(account: Account, before: Outcome | None, now: Outcome) -> None:
-    """Write one line when a target's state changes, and none while it stays.
-
-    The first success of a target is no news; ten thousand lines at a start would be.
-    """
-    if before and (before.failure, before.close) == (now.failure, now.close):
-        return
-    facts = {"target": account.target.name, "close": str(now.close)}
-    if now.failure:
-        facts |= {"failure": str(now.failure), "verdict": verdict(now)}
-        _log.warning("target fails", **facts)
-    elif before:
-        _log.info("target succeeds", **facts, verdict=verdict(now))
 
 
 def _log_crash(target: Target, error: Exception) -> None:

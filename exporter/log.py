@@ -5,6 +5,7 @@ Lines go to standard error, one each, whatever a server may have put into a valu
 
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TextIO, cast
 
@@ -18,6 +19,25 @@ _NUMBERS = {
     "error": logging.ERROR,
 }
 LEVELS = tuple(_NUMBERS)
+
+
+_written = dict.fromkeys(("debug", "info", "warning", "error", "critical"), 0)
+
+
+def lines_written() -> Mapping[str, int]:
+    """Give how many lines were written since the start, by level."""
+    return _written
+
+
+def is_debug() -> bool:
+    """Whether lines at debug are written; ask once, so that the rest costs nothing."""
+    return bool(structlog.get_logger().is_enabled_for(logging.DEBUG))
+
+
+def _counted(_: object, __: str, event: EventDict) -> EventDict:
+    level = event["level"]
+    _written[level] = _written.get(level, 0) + 1
+    return event
 
 
 def _printable(_: object, __: str, event: EventDict) -> EventDict:
@@ -48,6 +68,7 @@ def configure(level: str, spelling: str) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            _counted,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.format_exc_info,
             structlog.processors.EventRenamer("msg"),

@@ -5,14 +5,17 @@ at once. Exit codes: 0 done, 1 the thing asked for failed, 2 the command line is
 """
 
 import argparse
+import errno
 import importlib
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
+from typing import Any
 
 from exporter import __version__
+from exporter.cli.parser import CommandParser, no_command
 
 DEFAULT_CONFIG = "/etc/mailserver-exporter/config.yaml"
 DEFAULT_LISTEN = ":10525"
@@ -26,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code. Usage errors leave with 2 by argparse."""
     if isinstance(sys.stdout, TextIOWrapper):  # what a server said fits no code page
         sys.stdout.reconfigure(errors="backslashreplace")
-    arguments = _parser().parse_args(argv)
+    arguments = parsed(argv)
     command = importlib.import_module(f"exporter.cli.{arguments.module_of_command}")
     try:
         code = int(command.run(arguments))
@@ -38,8 +41,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BY_SIGNAL + signal.SIGPIPE
     except OSError as error:  # a full disk behind standard output, no descriptors left
-        return fail(str(error))
+        return fail(f"{error.strerror or error}; {_remedy(error)}")
     return code
+
+
+def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; leaves with 2 and the nearest word for one that is wrong."""
+    argv, parser = sys.argv[1:] if argv is None else argv, _parser()
+    if argv and argv[0].startswith("-") and not parser.knows(argv[0]):
+        parser.refuse(argv[:1])
+    if argv and not argv[0].startswith("-") and argv[0] not in _COMMANDS:
+        parser.error(no_command(argv[0], _COMMANDS))
+    arguments, extras = parser.parse_known_args(argv)
+    if extras:
+        getattr(arguments, "parser", parser).refuse(extras)
+    return arguments
 
 
 def fail(sentence: str, code: int = 1) -> int:
@@ -48,24 +64,52 @@ def fail(sentence: str, code: int = 1) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _remedy(error: OSError) -> str:
+    return _REMEDIES.get(error.errno or 0, "look at the machine's own log for more")
+
+
+_REMEDIES = {
+    errno.ENOSPC: "make room where standard output goes",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`, LimitNOFILE=)",
+    errno.ENFILE: "the whole machine has too many files open; end what leaks them",
+    errno.EACCES: "run it as a user who may do that",
+    errno.EPERM: "run it as a user who may do that",
+}
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="mailserver-exporter",
         description="Probes mail servers on its own schedule and tells Prometheus: do "
         "they greet (220), how fast is each step, do they say goodbye properly (221, "
         "then a clean close).",
         allow_abbrev=False,
-        epilog="To see it work without a configuration: mailserver-exporter demo",
+        formatter_class=_Wide,
+        epilog="To see it work without a configuration: mailserver-exporter demo. "
+        "Flags of a command: mailserver-exporter COMMAND --help",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (text, add_arguments) in _COMMANDS.items():
         command = commands.add_parser(
-            name, help=text, description=_sentence(text), allow_abbrev=False
+            name,
+            help=text,
+            description=_sentence(text),
+            allow_abbrev=False,
+            formatter_class=_Wide,
         )
-        command.set_defaults(module_of_command=name.replace("-", "_"))
+        command.set_defaults(module_of_command=name.replace("-", "_"), parser=command)
         add_arguments(command)
     return parser
+
+
+class _Wide(argparse.HelpFormatter):
+    """Has room for the names of commands, and for most flags, left of their text."""
+
+    def __init__(self, prog: str, **how: Any) -> None:
+        """Keep everything else as it is."""
+        super().__init__(prog, **how | {"max_help_position": 18})
+        self._action_max_length = 16  # argparse forgets the indent of commands
 
 
 def _sentence(text: str) -> str:
@@ -114,7 +158,8 @@ def _serve(parser: argparse.ArgumentParser) -> None:
         dest="auto_reload",
         action="store_true",
         help="reload the configuration when its content has changed, looking every "
-        "10 s; SIGHUP and POST /-/reload do so at once, with or without this",
+        "10 s; SIGHUP and POST /-/reload do so at once, with or without this "
+        "(default: off)",
     )
     parser.add_argument(
         "--shard.count",
@@ -151,13 +196,79 @@ def _probe(parser: argparse.ArgumentParser) -> None:
         "--config.file",
         dest="config_file",
         metavar="FILE",
-        help="take modules and DNS servers from this configuration",
+        help="take modules and DNS servers from this configuration (default: none)",
     )
     parser.add_argument(
         "--output",
         default="text",
         choices=("text", "json"),
-        help="a timeline for people or a document for programs (default: %(default)s)",
+        help="text for people, or JSON for programs: a document, and with --count "
+        "one line for each session (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--count",
+        metavar="N",
+        type=int,
+        default=1,
+        help="hold so many sessions, tell each in a line, and sum them up; 0 goes on "
+        "until Ctrl-C (default: %(default)s, which is told line by line)",
+    )
+    parser.add_argument(
+        "--interval",
+        metavar="DURATION",
+        default="5s",
+        help="from the start of one session to that of the next, 1s or more; less is "
+        "for servers on this machine (default: %(default)s)",
+    )
+
+
+def _healthcheck(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ready",
+        action="store_true",
+        help="ask whether it is ready, that is, whether all targets are on the "
+        "schedule (default: off, ask whether it is alive)",
+    )
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="ask exactly this address; the web flags then mean nothing (default: "
+        "made of them)",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        default="3s",
+        help="how long the answer may take in all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        metavar="ADDRESS",
+        action="append",
+        help="where the exporter serves, as it was told; of several the first is "
+        f"asked, and of every address the loopback one (default: {DEFAULT_LISTEN})",
+    )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        metavar="FILE",
+        help="the exporter's web configuration: whether it serves HTTPS (default: "
+        "none, HTTP)",
+    )
+    parser.add_argument(
+        "--web.route-prefix",
+        dest="route_prefix",
+        metavar="PATH",
+        help="the exporter's prefix of all paths (default: the path of "
+        "--web.external-url)",
+    )
+    parser.add_argument(
+        "--web.external-url",
+        dest="external_url",
+        metavar="URL",
+        default="",
+        help="where others reach the exporter; only its path is used (default: none)",
     )
 
 
@@ -170,6 +281,7 @@ _COMMANDS: dict[str, tuple[str, _Arguments]] = {
     "probe": ("probe one mail server now and show the session", _probe),
     "check-config": ("say whether the configuration is sound", _config_file),
     "demo": ("serve the metrics of local demo servers, good and bad", _web_and_log),
+    "healthcheck": ("ask the running exporter whether it is well", _healthcheck),
     "schema": ("print the JSON Schema of the configuration", _nothing),
     "version": ("print the version", _nothing),
 }

@@ -1,64 +1,152 @@
-"""`probe`: one session now, as a timeline for people or a document for programs."""
+"""`probe`: sessions now, as a timeline or a line each for people, or for programs."""
 
 import argparse
+import asyncio
 import json
+import os
+import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple, TextIO
 
 from exporter import app, log
 from exporter.cli import USAGE_ERROR, fail
+from exporter.cli.ink import Ink, Style, is_terminal, wants_colour
+from exporter.cli.progress import progress
+from exporter.cli.series import Plan, hold, on_interrupt, planned, warning
+from exporter.cli.tally import Tally
+from exporter.cli.timeline import state, timeline, where
 from exporter.config import ConfigError, Refusal, load, single_target
-from exporter.diagnosis import verdict
-from exporter.diagnosis.certificate import described
+from exporter.config.duration import spell_duration
+from exporter.diagnosis import brief
 from exporter.diagnosis.document import document
-from exporter.outcome import Outcome, Said, Speaker
+from exporter.outcome import Outcome
 from exporter.targets import Target
 
-_WHO = {Speaker.CLIENT: "C:", Speaker.SERVER: "S:", Speaker.NETWORK: "--"}
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+class Asked(NamedTuple):
+    """What a command line comes to."""
+
+    target: Target
+    plan: Plan
+    dns_servers: Sequence[tuple[str, int]]
+    json: bool
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Probe the target; 0 when it succeeded, 1 when it failed."""
+    """Probe the target; 0 when every session succeeded, 1 when one failed."""
     log.configure("warn", "logfmt")
     try:
         config = load(Path(arguments.config_file)) if arguments.config_file else None
         known = {"modules": config.modules} if config else {}
         target = single_target(arguments.target, arguments.module, **known)
+        plan = planned(arguments.count, arguments.interval, target)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
     except Refusal as refusal:
         return fail(str(refusal), USAGE_ERROR)
-    outcome = app.run(app.probe_once(target, config.dns_servers if config else ()))
-    if arguments.output == "json":
-        print(json.dumps(document(target, outcome), indent=2))
+    servers = config.dns_servers if config else ()
+    asked = Asked(target, plan, servers, arguments.output == "json")
+    if plan.sessions == 1:
+        return _one(asked)
+    if said := warning(plan, target):
+        print(f"mailserver-exporter: {said}", file=sys.stderr)
+    code: int = app.run(_many(asked))
+    return code
+
+
+def _one(asked: Asked) -> int:
+    outcome: Outcome = app.run(_session(asked))
+    if asked.json:
+        print(json.dumps(document(asked.target, outcome), indent=2))
     else:
-        print("\n".join(timeline(target, outcome)))
+        print("\n".join(timeline(asked.target, outcome, _ink(sys.stdout))))
     return 0 if outcome.success else 1
 
 
-def timeline(target: Target, outcome: Outcome) -> Iterator[str]:
-    """Write a session: when, in which phase, who said what; then the verdict."""
-    where = f"{target.host} port {target.port}" if target.port else target.host
-    yield f"{where}, module {target.module.name}"
-    yield ""
-    before = None
-    for said in outcome.transcript:
-        yield from _lines(said, show_phase=said.phase is not before)
-        before = said.phase
-    yield ""
-    yield "   ".join(
-        f"{record.phase} {record.seconds * 1000:.1f} ms" for record in outcome.phases
+async def _many(asked: Asked) -> int:
+    """Hold the sessions, a line each; the sum of them is told at every end.
+
+    For programs each line is a document, and the sum goes to standard error.
+    """
+    target, plan = asked.target, asked.plan
+    tally, stopping, started = Tally(), asyncio.Event(), time.monotonic()
+    on_interrupt(stopping.set)
+    ink = _ink(sys.stdout)
+    tell = _document_line(target) if asked.json else _line(ink)
+
+    def told(outcome: Outcome) -> None:
+        tally.add(outcome)
+        print(tell(outcome), flush=True)
+
+    if not asked.json:
+        every = spell_duration(plan.interval)
+        end = "until Ctrl-C" if plan.sessions == 0 else f"{plan.sessions} sessions"
+        print(ink(Style.STRONG, f"{where(target)}, every {every}, {end}"), flush=True)
+    await hold(plan, lambda: _session(asked), told, stopping)
+    out = sys.stderr if asked.json else sys.stdout
+    print(
+        *("", *tally.lines(time.monotonic() - started)),
+        sep="\n",
+        file=out,
+        flush=True,
     )
-    if outcome.tls:
-        yield f"certificate: {described(outcome.tls, outcome.started_at)}"
-    yield ""
-    yield f"{'OK' if outcome.success else 'FAILED'}: {verdict(outcome)}"
+    if not tally.sessions:
+        return _INTERRUPTED
+    return 1 if tally.failed else 0
 
 
-def _lines(said: Said, *, show_phase: bool) -> Iterator[str]:
-    when, phase = f"{said.at * 1000:9.1f} ms", said.phase if show_phase else ""
-    for line in said.text.split("\n"):
-        yield f"{when}  {phase:<9} {_WHO[said.speaker]} {line}"
-        when, phase = " " * len(when), ""
+def _line(ink: Ink) -> Callable[[Outcome], str]:
+    return lambda outcome: session_line(outcome, ink)
+
+
+def _document_line(target: Target) -> Callable[[Outcome], str]:
+    return lambda outcome: json.dumps(document(target, outcome))
+
+
+def session_line(outcome: Outcome, ink: Ink) -> str:
+    """Tell a session in one line: when, whether, how long, how it closed, why not."""
+    at = datetime.fromtimestamp(outcome.started_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    close = ink(Style.PLAIN if outcome.graceful else Style.ODD, str(outcome.close))
+    parts = (
+        ink(Style.FAINT, at),
+        state(outcome, ink, width=6),
+        f"{outcome.duration * 1000:8.1f} ms",
+        close,
+        ink(Style.PLAIN, brief(outcome)),
+    )
+    return "  ".join(filter(None, parts))
+
+
+async def _session(asked: Asked) -> Outcome:
+    """Hold one session; who waits at a terminal sees where it is."""
+    onlooker = _Onlooker()
+    shown = sys.stderr if is_terminal(sys.stderr, os.environ) else None
+    async with progress(shown, onlooker):
+        return await app.probe_once(asked.target, asked.dns_servers, onlooker.follow)
+
+
+class _Onlooker:
+    """Tells which phase a session is in, once there is one."""
+
+    def __init__(self) -> None:
+        """Look at nothing yet."""
+        self._phase: Callable[[], str] | None = None
+
+    def follow(self, phase: Callable[[], str]) -> None:
+        """Look at a session that begins."""
+        self._phase = phase
+
+    def __call__(self) -> str:
+        """Give the phase."""
+        return self._phase() if self._phase else "start"
+
+
+def _ink(stream: TextIO | None) -> Ink:
+    return Ink(colour=wants_colour(stream, os.environ))

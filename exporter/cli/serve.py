@@ -24,6 +24,10 @@ def run(arguments: argparse.Namespace) -> int:
         return fail(str(error), USAGE_ERROR)
     except ConfigError as error:
         print(error, file=sys.stderr)
+        if not path.exists():
+            print(
+                "To see it work without one: mailserver-exporter demo", file=sys.stderr
+            )
         return 1
     source = app.ConfigSource(path, auto_reload=arguments.auto_reload)
     return listen_and_run(

@@ -48,7 +48,8 @@ def _read(path: Path, complaints: Complaints) -> bytes:
 
 def remedy_of(error: OSError) -> str:
     """Say why a file cannot be read, and what to do about it."""
-    return _REMEDY_OF.get(type(error), f"it cannot be read: {error.strerror}")
+    told = f"it cannot be read: {error.strerror}; check the disk or mount it is on"
+    return _REMEDY_OF.get(type(error), told)
 
 
 def place_behind(before: str) -> Place:

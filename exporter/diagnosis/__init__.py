@@ -62,6 +62,12 @@ def verdict(outcome: Outcome) -> str:
     return " ".join(_succeeded(outcome))
 
 
+def brief(outcome: Outcome) -> str:
+    """Say what failed and what was seen of it; empty for a success."""
+    told = diagnosed(outcome)
+    return f"{outcome.failure}: {told.seen}" if told else ""
+
+
 # --- success
 
 

@@ -13,16 +13,20 @@ from prometheus_client import (
     Gauge,
     GCCollector,
     Histogram,
+    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from exporter.targets import Target
 from exporter.vocabulary import Skip, TargetSource
 
 # What is written in the configuration file is there or not, and never fails later.
 _DISCOVERED = tuple(s for s in TargetSource if s is not TargetSource.CONFIG)
+_LEVELS = ("debug", "info", "warning", "error", "critical")
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -86,6 +90,19 @@ class OwnMetrics:
             buckets=_LAG_BUCKETS,
             registry=registry,
         )
+        self._allowed = _gauge(
+            registry,
+            "probes_in_flight_limit",
+            "Probes that may run at a time, by `limits.concurrency`.",
+        )
+        self._loop_lag = Histogram(
+            "mailserver_exporter_loop_lag_seconds",
+            "How late the event loop came to a beat that was due, once a second.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        self._log_lines = _LogLines()
+        registry.register(self._log_lines)
         _gauge(
             registry,
             "kernel_timestamps",
@@ -100,11 +117,24 @@ class OwnMetrics:
         self.shard(0, 1)
 
     def watch(
-        self, *, in_flight: Callable[[], float], waiting: Callable[[], float]
+        self,
+        *,
+        in_flight: Callable[[], float],
+        waiting: Callable[[], float],
+        log_lines: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        """Read these at each scrape."""
+        """Read these at each scrape; `log_lines` is by level."""
         self._in_flight.set_function(in_flight)
         self._waiting.set_function(waiting)
+        self._log_lines.written = log_lines
+
+    def allow(self, probes: int) -> None:
+        """Note how many probes may run at a time."""
+        self._allowed.set(probes)
+
+    def loop_lag(self, seconds: float) -> None:
+        """Note how late the loop came to a beat."""
+        self._loop_lag.observe(seconds)
 
     def loaded(self, at: float) -> None:
         """Note a configuration loaded with success, in Unix time."""
@@ -139,6 +169,30 @@ class OwnMetrics:
     def lag(self, seconds: float) -> None:
         """Note how late a probe started."""
         self._lag.observe(seconds)
+
+
+class _LogLines(Collector):
+    """Lines of the log, read where they are counted.
+
+    A probe that crashed, or a reload that failed, is a line; who watches `error` hears
+    of what no family of its own tells.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing to read."""
+        self.written: Callable[[], Mapping[str, int]] = dict
+
+    def collect(self) -> Iterable[Metric]:
+        """Give a count for each level, every one from 0."""
+        family = CounterMetricFamily(
+            "mailserver_exporter_log_lines",
+            "Lines written to the log, by level.",
+            labels=("level",),
+        )
+        written = self.written()
+        for level in _LEVELS:
+            family.add_metric((level,), written.get(level, 0))
+        yield family
 
 
 def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from typing import NamedTuple, Self, TypeVar
 
 from exporter.outcome import TcpFacts
@@ -22,7 +23,7 @@ from exporter.probe import clock
 from exporter.probe.clock import Tick
 from exporter.probe.door import opening, talking
 from exporter.probe.encryption import Encryption
-from exporter.probe.limit import Alarm, Limit, settle
+from exporter.probe.limit import Alarm, Limit
 from exporter.probe.opening import connect
 from exporter.probe.resolve import Address
 from exporter.smtp.exchange import Interrupted
@@ -96,9 +97,13 @@ class Connection:
         """
         with opening:
             sock = socket.socket(_AF[address.family], socket.SOCK_STREAM)
-        alarm = Alarm(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        alarm = Alarm(loop)
         try:
             sock.setblocking(False)
+            # One registration serves connecting and reading: libuv asks the kernel nine
+            # times for a new one, and once for a change.
+            loop.add_reader(sock.fileno(), _not_yet)
             clock.stamp(sock)
             if source:
                 with opening:
@@ -110,10 +115,11 @@ class Connection:
             return cls(sock, established, name, alarm, reset=reset)
         except BaseException:
             alarm.off()
+            loop.remove_reader(sock.fileno())
             sock.close()
             raise
 
-    @property
+    @cached_property
     def ends(self) -> tuple[Endpoint, Endpoint] | None:
         """Our address and port, and the server's; None with a Unix socket."""
         if isinstance(self._peer, str):
@@ -261,8 +267,9 @@ class Connection:
         self._alarm.off()
         self._loop.remove_reader(self._sock.fileno())
         unread = 0
-        while unread < MAX_UNREAD_OCTETS and (octets := self.surplus()):
-            unread += len(octets)
+        while unread < MAX_UNREAD_OCTETS and not self._ended:
+            octets = self.surplus()
+            unread += len(octets) or MAX_UNREAD_OCTETS
         self._sock.close()
 
     def _read(self) -> Received | None:
@@ -318,11 +325,13 @@ class Connection:
 
     def _call(self, call: Callable[..., T], *arguments: object) -> T:
         try:
-            with talking:
-                return call(*arguments)
-        except Interrupted as interrupted:
+            return call(*arguments)
+        except OSError as error:
+            interrupted = talking.named(error)
+            if interrupted is None:
+                raise
             self._reset |= interrupted.reason is Reason.RESET
-            raise
+            raise interrupted from error
 
     async def _readable(self, limit: Limit) -> bool:
         """Wait until there may be something to read; false when the limit ran out."""
@@ -335,8 +344,12 @@ class Connection:
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter:
-            settle(self._waiter, True)
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(True)
+
+
+def _not_yet() -> None:
+    """Stand in as the reader of a socket that is not connected."""
 
 
 def _send(sock: socket.socket, line: bytes) -> None:

@@ -83,12 +83,16 @@ class Door:
         trace: TracebackType | None,
     ) -> None:
         """Raise Interrupted with the error's reason; having to wait is no failure."""
-        if error is None or not isinstance(error, self._error):
-            return
-        if isinstance(error, _NO_FAILURE):
-            return
+        interrupted = self.named(error)
+        if interrupted:
+            raise interrupted from error
+
+    def named(self, error: BaseException | None) -> Interrupted | None:
+        """Give what an error leaves as; None for what does not go through this door."""
+        if not isinstance(error, self._error) or isinstance(error, _NO_FAILURE):
+            return None
         reason = self._reasons.get(_number(error), self._otherwise)
-        raise Interrupted(reason, detail=_in_words(error)) from error
+        return Interrupted(reason, detail=_in_words(error))
 
 
 def _number(error: Exception) -> int:

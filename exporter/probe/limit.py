@@ -7,6 +7,7 @@ server that drips them.
 import asyncio
 import math
 import time
+from collections.abc import Awaitable
 from typing import NamedTuple, Self
 
 from exporter.vocabulary import Reason
@@ -40,12 +41,12 @@ class Alarm:
         self._waiter: asyncio.Future[bool] | None = None
         self._limit_at = math.inf
 
-    async def until(self, waiter: "asyncio.Future[bool]", limit: Limit) -> bool:
-        """Await what the waiter is told; false when the limit runs out first."""
+    def until(self, waiter: "asyncio.Future[bool]", limit: Limit) -> Awaitable[bool]:
+        """Give what to await: what the waiter is told, or false at the limit."""
         self._waiter, self._limit_at = waiter, limit.at
         if limit.at < self._rings_at:
             self._set(limit.at)
-        return await waiter
+        return waiter
 
     def off(self) -> None:
         """Ring no more."""

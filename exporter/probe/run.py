@@ -51,12 +51,15 @@ class World:
         await self.resolver.close()
 
 
-async def probe(target: Target, world: World) -> Outcome:
+async def probe(
+    target: Target, world: World, timeline: Timeline | None = None
+) -> Outcome:
     """Probe a target once: resolve, connect, converse, close.
 
-    Raises nothing but cancellation: a bug of ours is the reason internal_error.
+    A fresh `timeline` may be given by who wants to look on. Raises nothing but
+    cancellation: a bug of ours is the reason internal_error.
     """
-    timeline = Timeline()
+    timeline = timeline or Timeline()
     try:
         findings, close = await _session(target, world, timeline)
         return timeline.outcome(findings, close)

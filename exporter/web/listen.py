@@ -1,60 +1,36 @@
-"""Where the pages are served: addresses in the ecosystem's spelling, and the listeners.
-
-`:10525` is every address of the machine, `127.0.0.1:10525` and `[::1]:10525` are one.
-"""
+"""Where the pages are served: the listeners, and why an address cannot be had."""
 
 import asyncio
 import errno
 import logging
 import os
-import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-# A claim on the port registry of the Prometheus wiki; nothing in /etc/services has it.
-DEFAULT_PORT = 10525
+from exporter.web.address import (
+    DEFAULT_PORT,
+    ListenAddress,
+    ListenError,
+    parse_listen_address,
+)
+
+__all__ = [
+    "DEFAULT_PORT",
+    "ListenAddress",
+    "ListenError",
+    "Listeners",
+    "parse_listen_address",
+]
+
 # How long open scrapes may finish when the exporter stops.
 SHUTDOWN_SECONDS = 1.0
 
-_ADDRESS = re.compile(
-    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})"
-)
-_MAX_PORT = 65535
 # Another address would not help.
 _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-
-class ListenError(Exception):
-    """An address that cannot be read or listened on; the text names the remedy."""
-
-
-class ListenAddress(NamedTuple):
-    """One address to listen on; no host is every address."""
-
-    host: str | None
-    port: int
-
-    def __str__(self) -> str:
-        """Spell it as it is written on the command line."""
-        host = self.host or ""
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
-
-
-def parse_listen_address(text: str) -> ListenAddress:
-    """Read `:10525`, `host:10525` or `[::1]:10525`.
-
-    Raises ListenError.
-    """
-    match = _ADDRESS.fullmatch(text)
-    if not match or int(match["port"]) > _MAX_PORT:
-        raise ListenError(
-            f"{text!r} is no listen address; write `:{DEFAULT_PORT}`, "
-            f"`127.0.0.1:{DEFAULT_PORT}` or `[::1]:{DEFAULT_PORT}`"
-        )
-    return ListenAddress(match["v6"] or match["host"] or None, int(match["port"]))
+_MORE_ROOM = "raise this machine's limits (`ulimit -n`, LimitNOFILE=, its memory)"
+_ANOTHER = "choose another with --web.listen-address"
 
 
 class Listeners:
@@ -91,11 +67,8 @@ def _why(address: ListenAddress, error: OSError | UnicodeError) -> str:
     number = getattr(error, "errno", None) or 0  # name errors have negative ones
     told = getattr(error, "strerror", None) or str(error)
     reason = os.strerror(number) if number > 0 else told
-    remedy = "" if number in _OUR_LIMITS else "; choose another with "
-    return (
-        f"cannot listen on {address}: {reason.lower()}"
-        f"{remedy and remedy + '--web.listen-address'}"
-    )
+    remedy = _MORE_ROOM if number in _OUR_LIMITS else _ANOTHER
+    return f"cannot listen on {address}: {reason.lower()}; {remedy}"
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

@@ -50,7 +50,9 @@ def test_reload(tmp_path: Path) -> None:
 
             written(config, port, "stays", "comes")
             exporter.process.send_signal(signal.SIGHUP)
-            exporter.await_line("configuration reloaded")
+            exporter.await_line(
+                r'msg="configuration reloaded" targets=2 added=1 removed=1 changed=0'
+            )
             assert shown(address) == ({"stays", "comes"}, 1)
 
             config.write_text("targets: [\n")

@@ -88,6 +88,7 @@ def test_serve(config: Path) -> None:
         address,
     ):
         exporter.await_line("auth_rejected")
+        exporter.await_line(r'msg=said .*phase=auth who=client text="AUTH PLAIN <sec')
         pages = {}
         for page in PAGES:
             with urllib.request.urlopen(

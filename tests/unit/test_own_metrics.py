@@ -23,6 +23,9 @@ CONTRACT: dict[str, tuple[str, frozenset[str]]] = {
     "probes_skipped": ("counter", frozenset({"cause"})),
     "schedule_lag_seconds": ("histogram", frozenset()),
     "discovery_failures": ("counter", frozenset({"source"})),
+    "probes_in_flight_limit": ("gauge", frozenset()),
+    "loop_lag_seconds": ("histogram", frozenset()),
+    "log_lines": ("counter", frozenset({"level"})),
     "kernel_timestamps": ("gauge", frozenset()),
     "shard_ordinal": ("gauge", frozenset()),
     "shards": ("gauge", frozenset()),
@@ -164,6 +167,34 @@ def test_what_is_read_at_the_scrape(own: OwnMetrics) -> None:
     running.append("a probe")
     assert value(own, "probes_in_flight") == 1
     assert value(own, "probes_waiting") == 7
+
+
+def test_the_limit_of_probes(own: OwnMetrics) -> None:
+    """How many probes may run stands beside how many do."""
+    own.allow(500)
+
+    assert value(own, "probes_in_flight_limit") == 500
+
+
+def test_the_lag_of_the_loop(own: OwnMetrics) -> None:
+    """Each beat is counted, in the bucket of how late it came."""
+    own.loop_lag(0.0)
+    own.loop_lag(0.3)
+
+    assert value(own, "loop_lag_seconds_count") == 2
+    assert value(own, "loop_lag_seconds_bucket", le="0.001") == 1
+    assert value(own, "loop_lag_seconds_bucket", le="0.5") == 2
+
+
+def test_log_lines(own: OwnMetrics) -> None:
+    """Lines are read where they are counted, each level from 0."""
+    levels = ("debug", "info", "warning", "error", "critical")
+    assert {value(own, "log_lines_total", level=level) for level in levels} == {0}
+
+    own.watch(in_flight=int, waiting=int, log_lines=lambda: {"error": 3, "odd": 1})
+    assert value(own, "log_lines_total", level="error") == 3
+    assert value(own, "log_lines_total", level="info") == 0
+    assert value(own, "log_lines_total", level="odd") is None
 
 
 def test_build_info(own: OwnMetrics) -> None:

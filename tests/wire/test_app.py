@@ -204,6 +204,12 @@ def test_a_probe_is_on_the_page(life: Life) -> None:
     assert life.ready == 200
 
 
+def test_it_tells_of_its_pulse(life: Life) -> None:
+    """Beats of the loop are counted, and the limit of probes is told."""
+    assert life.later["mailserver_exporter_loop_lag_seconds_count", ""] >= 1
+    assert life.first["mailserver_exporter_probes_in_flight_limit", ""] == 500
+
+
 def test_a_probe_under_way_holds_nobody_up(life: Life) -> None:
     """A server that never greets has no result yet, and the other has had several."""
     assert life.later["smtp_probes_total", "silent"] == 0
