@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -26,6 +26,7 @@ from exporter.discovery.supply import Supply, Wanted
 from exporter.exposition import Exposition, Page, negotiate
 from exporter.ledger import Account, Ledger
 from exporter.metrics.own import OwnMetrics
+from exporter.notify import Notifier
 from exporter.outcome import Outcome
 from exporter.probe.clock import stamping
 from exporter.probe.policies import Policies
@@ -36,7 +37,8 @@ from exporter.schedule import Schedule
 from exporter.schedule.shard import ALONE, Shard
 from exporter.targets import Target
 from exporter.vocabulary import IpFamily, Reason, TargetSource
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.web.listen import Listeners
+from exporter.web.listening import Listening
 from exporter.web.routes import Sources, application
 
 _log = structlog.get_logger(__name__)
@@ -275,7 +277,7 @@ class Exporter:
 
 async def serve(
     config: Config,
-    addresses: Sequence[ListenAddress],
+    listening: Listening,
     source: ConfigSource | None = None,
     shard: Shard = ALONE,
 ) -> None:
@@ -284,23 +286,30 @@ async def serve(
     Raises ListenError, before anything is probed, for an address that cannot be had.
     """
     stopping = asyncio.Event()
+    notifier = Notifier()
     with stamping() as kernel_timestamps:
         exporter = Exporter(config, source, shard, kernel_timestamps=kernel_timestamps)
-        reloads = _on_signals(exporter, stopping)
+        reload = partial(notifier.reloading, exporter.reload)
+        reloads = _on_signals(reload, stopping)
         listeners = Listeners(
             application(
                 Sources(
                     exporter.metrics,
                     exporter.ready,
-                    exporter.reload,
+                    reload,
                     exporter.shown_config,
                     __version__,
                 )
-            )
+            ),
+            listening.access,
+            listening.prefix,
         )
         try:
-            opened = await listeners.open(addresses)
+            opened = await listeners.open(
+                listening.addresses, systemd=listening.systemd
+            )
             await exporter.start()
+            notifier.ready()
             _log.info(
                 "serving metrics",
                 listen=", ".join(map(str, opened)),
@@ -310,38 +319,40 @@ async def serve(
             await stopping.wait()
             _log.info("stopping")
         finally:
-            for reload in reloads:
-                reload.cancel()
+            notifier.stopping()
+            for task in reloads:
+                task.cancel()
             await exporter.stop()
             await listeners.close()
+            notifier.close()
 
 
 def _on_signals(
-    exporter: Exporter, stopping: asyncio.Event
+    reload: Callable[[], Coroutine[Any, Any, str]], stopping: asyncio.Event
 ) -> "set[asyncio.Task[str]]":
     """Listen to signals; gives the reloads that are under way, by now and later."""
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[str]] = set()
 
-    def reload() -> None:
-        task = asyncio.create_task(exporter.reload())
+    def hang_up() -> None:
+        task = asyncio.create_task(reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     return reloads
 
 
-async def serve_demo(addresses: Sequence[ListenAddress]) -> None:
+async def serve_demo(listening: Listening) -> None:
     """Start local mail servers, good and bad, and serve their metrics."""
     async with demo_servers() as targets:
         modules = {target.module.name: target.module for target in targets}
         config = Config(
             targets=targets, modules=modules, per_host=len(targets), text=""
         )
-        await serve(config, addresses)
+        await serve(config, listening)
 
 
 async def probe_once(
