@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
@@ -49,12 +49,14 @@ _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EN
 # A client that left, or never spoke; nothing to tell.
 _GONE = (HttpProcessingError, RequestPayloadError, ConnectionError)
 _FULL_TOLD_SECONDS = 60.0
+_CONTINUE = "100-continue"
 
 
 class Connection(web.RequestHandler):
     """One connection: waits for a request, or serves one."""
 
     __slots__ = (
+        "_ended",
         "_head",
         "_left",
         "_sans",
@@ -90,6 +92,7 @@ class Connection(web.RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
         # Our own: aiohttp forgets one that closes while its client still reads.
         self._wire: asyncio.BaseTransport | None = None
+        self._ended = False  # the client says nothing more
         self._head = 0  # octets since the last request began
         self.opening: asyncio.Task[None] | None = None  # while TLS is shaken hands on
         self.serving = False
@@ -124,6 +127,13 @@ class Connection(web.RequestHandler):
             self._head += len(data)
         super().data_received(data)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # a transport asks for it
+        """Answer what came before its client has stopped to speak, and no more."""
+        self._ended = True
+        if not self.serving:
+            self._wait(LINGER_SECONDS)  # long enough to begin with a whole request
+        return True
+
     def begin(self) -> None:
         """Serve a request, whose head is complete."""
         self._stop_waiting()
@@ -135,6 +145,8 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: Any
     ) -> tuple[web.StreamResponse, bool]:
         """Send the rest of an answer, and wait for the next request."""
+        if self._ended:
+            resp.force_close()
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
@@ -200,21 +212,14 @@ _SENTENCES = {
 }
 
 
-@web.middleware
-async def counted(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Tell the connection that its request has begun."""
-    if isinstance(request.protocol, Connection):
-        request.protocol.begin()
-    response: web.StreamResponse = await handler(request)
-    return response
-
-
 class Connections:
     """All of them, on every listener."""
 
     def __init__(self, server: web.Server, access: Access) -> None:
         """Accept nothing yet."""
         self._server = server
+        self._answer = server.request_handler
+        server.request_handler = self._begin
         self._access = access
         self._loop = asyncio.get_running_loop()
         self._open: dict[Connection, None] = {}
@@ -272,6 +277,19 @@ class Connections:
         self._forget(idlest)
         idlest.cut()
         return True
+
+    async def _begin(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve a request, by what is expected of us only where we can keep it.
+
+        aiohttp answers an expectation before any middleware, and fails to where its
+        octets are no text.
+        """
+        if isinstance(request.protocol, Connection):
+            request.protocol.begin()
+        expected = request.headers.get(hdrs.EXPECT, _CONTINUE)
+        if expected.lower() != _CONTINUE:
+            return refusal(417, "nothing but `100-continue` can be expected")
+        return await self._answer(request)
 
     def _take(self, accepted: socket.socket) -> None:
         tls = self._access.config.tls

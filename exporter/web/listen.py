@@ -15,7 +15,7 @@ from aiohttp import web
 
 from exporter.web.access.current import Access
 from exporter.web.access.gate import Gate
-from exporter.web.connections import Connections, counted
+from exporter.web.connections import Connections
 from exporter.web.prefix import Prefix, mounted
 from exporter.web.refusals import in_our_words, name_no_version, within_limits
 from exporter.web.sockets import HandedOverError, bound, close_all, handed_over
@@ -75,8 +75,7 @@ class Listeners:
         """Prepare; nothing listens yet. Without `access` anybody is let in."""
         self._access = access or Access()
         app = mounted(app, prefix)
-        # The first is the outermost.
-        app.middlewares[:0] = [counted, in_our_words]
+        app.middlewares.insert(0, in_our_words)  # the outermost
         Gate(self._access).guard(app)
         app.middlewares.append(within_limits)
         app.on_response_prepare.append(name_no_version)
