@@ -223,6 +223,8 @@ class Connections:
         self._access = access
         self._loop = asyncio.get_running_loop()
         self._open: dict[Connection, None] = {}
+        # Those whose task has not begun yet.
+        self._accepted: dict[Connection, socket.socket] = {}
         self._accepting: list[asyncio.Task[None]] = []
         self._told_at = -_FULL_TOLD_SECONDS
 
@@ -237,6 +239,8 @@ class Connections:
     async def close(self) -> None:
         """Accept no more; those that are served stay, those in a handshake do not."""
         opening = [c.opening for c in self._open if c.opening is not None]
+        for connection in [*self._accepted]:
+            self._forget(connection)
         for task in (*self._accepting, *opening):
             task.cancel()
         await asyncio.gather(*self._accepting, *opening, return_exceptions=True)
@@ -300,10 +304,12 @@ class Connections:
             tls.client_allowed_sans if tls else (),
         )
         self._open[connection] = None
-        connection.opening = self._loop.create_task(self._shake(connection, accepted))
+        self._accepted[connection] = accepted
+        connection.opening = self._loop.create_task(self._shake(connection))
 
-    async def _shake(self, connection: Connection, accepted: socket.socket) -> None:
+    async def _shake(self, connection: Connection) -> None:
         """Bring a connection to where its first request can come."""
+        accepted = self._accepted.pop(connection)
         context = self._access.context
         limits = dict.fromkeys(_TLS_LIMITS, HANDSHAKE_SECONDS) if context else {}
         try:
@@ -321,3 +327,5 @@ class Connections:
 
     def _forget(self, connection: Connection) -> None:
         self._open.pop(connection, None)
+        if accepted := self._accepted.pop(connection, None):
+            accepted.close()  # its task ends before it has begun
