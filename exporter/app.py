@@ -29,6 +29,7 @@ from exporter.ledger import Account, Ledger
 from exporter.log import is_debug, lines_written
 from exporter.metrics.own import OwnMetrics
 from exporter.news import Difference, News, difference
+from exporter.notify import Notifier
 from exporter.on_demand import OnDemandProbes
 from exporter.outcome import Outcome
 from exporter.probe.clock import stamping
@@ -41,7 +42,9 @@ from exporter.schedule import Schedule
 from exporter.schedule.shard import ALONE, Shard
 from exporter.targets import Target
 from exporter.vocabulary import IpFamily, Reason, TargetSource
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.web.address import ListenAddress
+from exporter.web.listen import Listeners
+from exporter.web.listening import Listening
 from exporter.web.routes import Sources, application
 
 _log = structlog.get_logger(__name__)
@@ -68,6 +71,12 @@ class ConfigSource(NamedTuple):
 
     path: Path
     auto_reload: bool = False  # whenever the content has changed
+    known: bytes = b""  # the digest of what was there right before it was loaded
+
+    @classmethod
+    def before_loading(cls, path: Path, *, auto_reload: bool) -> "ConfigSource":
+        """Look at a file that is about to be loaded: no change is missed since."""
+        return cls(path, auto_reload, _digest(path))
 
 
 class Exporter:
@@ -145,7 +154,9 @@ class Exporter:
         self._tasks.append(asyncio.create_task(self._follow()))
         self._tasks.append(asyncio.create_task(beat(self._own.loop_lag)))
         if self._source and self._source.auto_reload:
-            self._tasks.append(asyncio.create_task(self._look(self._source.path)))
+            self._tasks.append(
+                asyncio.create_task(self._look(self._source.path, self._source.known))
+            )
 
     async def stop(self) -> None:
         """Start no more probes, and let the running ones end within a bound."""
@@ -226,9 +237,8 @@ class Exporter:
         self._own.loaded(time.time())
         _log.info("configuration reloaded", targets=self.targets, **differs._asdict())
 
-    async def _look(self, path: Path) -> None:
+    async def _look(self, path: Path, known: bytes) -> None:
         """Reload when the content of the configuration is another."""
-        known = await asyncio.to_thread(_digest, path)
         while True:
             await asyncio.sleep(AUTO_RELOAD_SECONDS)
             found = await asyncio.to_thread(_digest, path)
@@ -308,7 +318,7 @@ class Exporter:
 
 async def serve(
     config: Config,
-    addresses: Sequence[ListenAddress],
+    listening: Listening,
     source: ConfigSource | None = None,
     shard: Shard = ALONE,
     on_open: Callable[[Sequence[ListenAddress]], object] | None = None,
@@ -319,28 +329,36 @@ async def serve(
     Raises ListenError, before anything is probed, for an address that cannot be had.
     """
     stopping = asyncio.Event()
+    notifier = Notifier()
     with stamping() as kernel_timestamps:
         exporter = Exporter(config, source, shard, kernel_timestamps=kernel_timestamps)
-        reloads = _on_signals(exporter, stopping)
+        reload = partial(notifier.reloading, exporter.reload)
+        reloads = _on_signals(reload, stopping)
         listeners = Listeners(
             application(
                 Sources(
                     exporter.metrics,
                     exporter.ready,
-                    exporter.reload,
+                    reload,
                     exporter.shown_config,
                     __version__,
                     exporter.accounts,
                     exporter.history,
+                    prefix=listening.prefix.links,
                     probe=exporter.on_demand.answer,
                 )
-            )
+            ),
+            listening.access,
+            listening.prefix,
         )
         try:
-            opened = await listeners.open(addresses)
+            opened = await listeners.open(
+                listening.addresses, systemd=listening.systemd
+            )
             if on_open:
                 on_open(opened)
             await exporter.start()
+            notifier.ready()
             _log.info(
                 "serving metrics",
                 version=__version__,
@@ -355,32 +373,34 @@ async def serve(
             await stopping.wait()
             _log.info("stopping")
         finally:
-            for reload in reloads:
-                reload.cancel()
+            notifier.stopping()
+            for task in reloads:
+                task.cancel()
             await exporter.stop()
             await listeners.close()
+            notifier.close()
 
 
 def _on_signals(
-    exporter: Exporter, stopping: asyncio.Event
+    reload: Callable[[], Coroutine[Any, Any, str]], stopping: asyncio.Event
 ) -> "set[asyncio.Task[str]]":
     """Listen to signals; gives the reloads that are under way, by now and later."""
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[str]] = set()
 
-    def reload() -> None:
-        task = asyncio.create_task(exporter.reload())
+    def hang_up() -> None:
+        task = asyncio.create_task(reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     return reloads
 
 
 async def serve_demo(
-    addresses: Sequence[ListenAddress],
+    listening: Listening,
     tell: Callable[[Sequence[ListenAddress], Sequence[Target]], object],
 ) -> None:
     """Start local mail servers, good and bad, and serve their metrics.
@@ -392,7 +412,7 @@ async def serve_demo(
         config = Config(
             targets=targets, modules=modules, per_host=len(targets), text=""
         )
-        await serve(config, addresses, on_open=lambda at: tell(at, targets))
+        await serve(config, listening, on_open=lambda at: tell(at, targets))
 
 
 async def probe_once(

@@ -136,6 +136,35 @@ def _web_and_log(parser: argparse.ArgumentParser) -> None:
         f"more than once (default: {DEFAULT_LISTEN})",
     )
     parser.add_argument(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        help="serve on the sockets that systemd hands over, and on no address "
+        "(default: off)",
+    )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        metavar="FILE",
+        help="TLS, client certificates, users and their passwords, headers and a rate "
+        "limit, in exporter-toolkit's format; read again when it changes (default: "
+        "anybody, in the clear)",
+    )
+    parser.add_argument(
+        "--web.external-url",
+        dest="external_url",
+        metavar="URL",
+        help="what a browser asks for to see the first page, where a proxy stands in "
+        "front; links begin with its path (default: none)",
+    )
+    parser.add_argument(
+        "--web.route-prefix",
+        dest="route_prefix",
+        metavar="PATH",
+        help="the path below which everything is served (default: the path of "
+        "--web.external-url)",
+    )
+    parser.add_argument(
         "--log.level",
         dest="log_level",
         default="info",

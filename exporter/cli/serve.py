@@ -3,15 +3,19 @@
 import argparse
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from exporter import app, log
-from exporter.cli import DEFAULT_LISTEN, USAGE_ERROR, fail
+from exporter.cli import USAGE_ERROR, fail
+from exporter.cli.web import listening
 from exporter.config import ConfigError, load
 from exporter.schedule.shard import Shard, ShardError, ordinal_of
-from exporter.web.listen import ListenAddress, ListenError, parse_listen_address
+from exporter.web.access.tls import TlsRefused
+from exporter.web.listen import ListenError
+from exporter.web.listening import Listening
+from exporter.web.prefix import PrefixError
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -19,6 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     path = Path(arguments.config_file)
     try:
         shard = _shard(arguments.shard_ordinal, arguments.shard_count)
+        source = app.ConfigSource.before_loading(
+            path, auto_reload=arguments.auto_reload
+        )
         config = load(path)
     except ShardError as error:
         return fail(str(error), USAGE_ERROR)
@@ -29,7 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
                 "To see it work without one: mailserver-exporter demo", file=sys.stderr
             )
         return 1
-    source = app.ConfigSource(path, auto_reload=arguments.auto_reload)
     return listen_and_run(
         arguments, lambda where: app.serve(config, where, source, shard)
     )
@@ -43,16 +49,21 @@ def _shard(ordinal: int | None, total: int) -> Shard:
 
 def listen_and_run(
     arguments: argparse.Namespace,
-    serve: Callable[[Sequence[ListenAddress]], Coroutine[Any, Any, None]],
+    serve: Callable[[Listening], Coroutine[Any, Any, None]],
 ) -> int:
     """Read the web and log flags and serve by them; gives the exit code."""
     log.configure(arguments.log_level, arguments.log_format)
     try:
-        listen = [parse_listen_address(a) for a in arguments.listen or [DEFAULT_LISTEN]]
-    except ListenError as error:
+        where = listening(arguments)
+    except (ListenError, PrefixError) as error:
         return fail(str(error), USAGE_ERROR)
+    except TlsRefused as error:
+        return fail(f"{arguments.web_config_file}: {error}")
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
     try:
-        app.run(serve(listen))
+        app.run(serve(where))
     except ListenError as error:
         return fail(str(error))
     return 0

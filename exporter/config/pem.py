@@ -27,7 +27,12 @@ def check_certificates(text: str, folder: Path) -> str:
     Raises Refusal.
     """
     path = regular_file(text, folder, wanted="the certificates")
-    octets = _octets(path)
+    judge_certificates(pem_octets(path))
+    return str(path)
+
+
+def judge_certificates(octets: bytes) -> None:
+    """Refuse what holds no certificates in PEM. Raises Refusal."""
     try:
         load_pem_x509_certificates(octets)
     except ValueError:
@@ -35,7 +40,6 @@ def check_certificates(text: str, folder: Path) -> str:
             "no certificates can be read from this file; it must hold them in PEM, "
             "each from `-----BEGIN CERTIFICATE-----` to its `-----END CERTIFICATE-----`"
         ) from None
-    return str(path)
 
 
 def check_key(text: str, folder: Path) -> str:
@@ -44,7 +48,12 @@ def check_key(text: str, folder: Path) -> str:
     Raises Refusal.
     """
     path = regular_file(text, folder, wanted="the key")
-    octets = _octets(path)
+    judge_key(pem_octets(path))
+    return str(path)
+
+
+def judge_key(octets: bytes) -> None:
+    """Refuse what holds no key in PEM that needs no password. Raises Refusal."""
     try:
         load_pem_private_key(octets, None)
     except TypeError:  # this is how the library says so
@@ -57,7 +66,6 @@ def check_key(text: str, folder: Path) -> str:
             "no private key can be read from this file; it must hold one in PEM, "
             "from its `-----BEGIN` to its `-----END` line"
         ) from None
-    return str(path)
 
 
 def check_pair(cert_file: str, key_file: str) -> None:
@@ -82,7 +90,8 @@ def check_pair(cert_file: str, key_file: str) -> None:
         ) from None
 
 
-def _octets(path: Path) -> bytes:
+def pem_octets(path: Path) -> bytes:
+    """Read a file of PEM whole. Raises Refusal when it cannot be, or is too large."""
     try:
         with path.open("rb") as file:
             octets = file.read(MAX_PEM_OCTETS + 1)

@@ -2,19 +2,24 @@
 
 import asyncio
 import errno
-import logging
 import os
+import socket
 from collections.abc import Iterable, Sequence
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
+from exporter.web.access.current import Access
+from exporter.web.access.gate import Gate
 from exporter.web.address import (
     DEFAULT_PORT,
     ListenAddress,
     ListenError,
     parse_listen_address,
 )
+from exporter.web.connections import Connections
+from exporter.web.prefix import Prefix, mounted
+from exporter.web.refusals import in_our_words, name_no_version, within_limits
+from exporter.web.sockets import HandedOverError, bound, close_all, handed_over
 
 __all__ = [
     "DEFAULT_PORT",
@@ -36,30 +41,65 @@ _ANOTHER = "choose another with --web.listen-address"
 class Listeners:
     """The open listeners of one application."""
 
-    def __init__(self, app: web.Application) -> None:
-        """Prepare; nothing listens yet."""
-        logging.getLogger("aiohttp.server").addFilter(_is_ours)
+    def __init__(
+        self,
+        app: web.Application,
+        access: Access | None = None,
+        prefix: Prefix = Prefix(),  # noqa: B008 -- it is a tuple
+    ) -> None:
+        """Prepare; nothing listens yet. Without `access` anybody is let in."""
+        self._access = access or Access()
+        app = mounted(app, prefix)
+        app.middlewares.insert(0, in_our_words)  # the outermost
+        Gate(self._access).guard(app)
+        app.middlewares.append(within_limits)
+        app.on_response_prepare.append(name_no_version)
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
         )
+        self._sockets: list[socket.socket] = []
+        self._connections: Connections | None = None
 
-    async def open(self, addresses: Iterable[ListenAddress]) -> Sequence[ListenAddress]:
+    async def open(
+        self, addresses: Iterable[ListenAddress], *, systemd: bool = False
+    ) -> Sequence[ListenAddress]:
         """Listen on every address; gives them with the ports really taken.
 
-        Raises ListenError with the first that cannot be had.
+        With `systemd` the sockets come from there. Raises ListenError with the first
+        that cannot be had.
         """
         await self._runner.setup()
-        for address in addresses:
-            site = web.TCPSite(self._runner, address.host, address.port)
+        server = self._runner.server
+        if server is None:
+            raise ListenError("the listeners are closed")
+        self._connections = connections = Connections(server, self._access)
+        if systemd:
             try:
-                await site.start()
+                self._sockets += handed_over(os.environ)
+            except HandedOverError as error:
+                raise ListenError(str(error)) from error
+        for address in () if systemd else addresses:
+            try:
+                self._sockets += await bound(address.host, address.port)
             except (OSError, UnicodeError) as error:
                 raise ListenError(_why(address, error)) from error
-        return [ListenAddress(name[0], name[1]) for name in self._runner.addresses]
+        for listener in self._sockets:
+            connections.accept_on(listener)
+        return self.addresses
+
+    @property
+    def addresses(self) -> Sequence[ListenAddress]:
+        """Give the addresses that are listened on."""
+        return [ListenAddress(*s.getsockname()[:2]) for s in self._sockets]
 
     async def close(self) -> None:
         """Stop listening, and let answers under way finish within a second."""
+        if self._connections:
+            await self._connections.close()
+        close_all(self._sockets)
         await self._runner.cleanup()
+        if self._connections:
+            self._connections.cut()
         await asyncio.sleep(0)  # closed transports run their last callback
 
 
@@ -69,9 +109,3 @@ def _why(address: ListenAddress, error: OSError | UnicodeError) -> str:
     reason = os.strerror(number) if number > 0 else told
     remedy = _MORE_ROOM if number in _OUR_LIMITS else _ANOTHER
     return f"cannot listen on {address}: {reason.lower()}; {remedy}"
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Leave out what only says that a client sent no proper HTTP."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)

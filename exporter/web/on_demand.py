@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from exporter.web.connections import has_left
+
 # How often a waiting handler looks whether its client is still there: aiohttp tells
 # nobody. A mail server is held for this much longer than anybody waits.
 LOOK_SECONDS = 0.25
@@ -61,7 +63,7 @@ def on_demand(ask: Ask) -> Handler:
         answering = asyncio.ensure_future(ask(_asked(request)))
         try:
             while not answering.done():
-                if request.transport is None or request.transport.is_closing():
+                if has_left(request):
                     break
                 await asyncio.wait({answering}, timeout=LOOK_SECONDS)
         finally:

@@ -291,7 +291,7 @@ def test_a_port_that_is_taken(in_loop: InLoop) -> None:
         )
         with pytest.raises(ListenError) as raised:
             await listeners.open([ANY_PORT, ListenAddress("127.0.0.1", taken)])
-        free = listeners._runner.addresses[0][1]
+        free = listeners.addresses[0].port
         await listeners.close()
 
         assert str(raised.value) == (

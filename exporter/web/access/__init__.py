@@ -1,0 +1,1 @@
+"""Who may reach the pages: TLS, client certificates, passwords, a rate limit."""
