@@ -15,6 +15,7 @@ from exporter.vocabulary import (
     Phase,
     Quirk,
     Reason,
+    Refused,
     Skip,
     StsMode,
     TargetSource,
@@ -71,6 +72,7 @@ def vocabulary() -> str:
                 *_table("What an MTA-STS policy asks", "mode", StsMode),
                 *_table("Where targets come from", "source", TargetSource),
                 *_table("Why a scheduled probe was left out", "cause", Skip),
+                *_table("Why a probe on demand was refused", "cause", Refused),
             )
         ).rstrip()
         + "\n"

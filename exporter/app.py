@@ -29,6 +29,7 @@ from exporter.ledger import Account, Ledger
 from exporter.log import is_debug, lines_written
 from exporter.metrics.own import OwnMetrics
 from exporter.news import Difference, News, difference
+from exporter.on_demand import OnDemandProbes
 from exporter.outcome import Outcome
 from exporter.probe.clock import stamping
 from exporter.probe.policies import Policies
@@ -121,6 +122,9 @@ class Exporter:
             on_change=self._take,
             on_trouble=self._trouble,
         )
+        self.on_demand = OnDemandProbes(
+            config, lambda: self._world, self._own.on_demand
+        )
         self._chosen = Chosen((), ())  # the latest set that was told
         self._changed = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -152,7 +156,11 @@ class Exporter:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._supply.stop()
-        cancelled = await self._schedule.stop(DRAIN_SECONDS)
+        cancelled = sum(
+            await asyncio.gather(
+                self._schedule.stop(DRAIN_SECONDS), self.on_demand.stop(DRAIN_SECONDS)
+            )
+        )
         if cancelled:
             _log.warning("probes cancelled while stopping", probes=cancelled)
         await self._world.close()
@@ -202,6 +210,7 @@ class Exporter:
 
     async def _go_on_with(self, config: Config) -> None:
         before, self._config = self._config, config
+        self.on_demand.follow(config)
         self._schedule.resize(concurrency=config.concurrency, per_host=config.per_host)
         self._own.allow(config.concurrency)
         trust = await asyncio.to_thread(_loaded_trust)
@@ -323,6 +332,7 @@ async def serve(
                     __version__,
                     exporter.accounts,
                     exporter.history,
+                    probe=exporter.on_demand.answer,
                 )
             )
         )

@@ -198,6 +198,15 @@ class Skip(Word):
     BACKOFF = "backoff", "the server has said 421 more than once in a row"
 
 
+class Refused(Word):
+    """Why a probe on demand was refused."""
+
+    DISABLED = "disabled", "probes on demand are not enabled"
+    INVALID = "invalid", "the request is wrong: a bad target, an unknown module"
+    FORBIDDEN = "forbidden", "the target, its address, port or module is not allowed"
+    BUSY = "busy", "all places are taken, or the exporter stops"
+
+
 class Unsolicited(Word):
     """Which reply came although none was owed."""
 

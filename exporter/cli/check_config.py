@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
-from exporter.cli.ink import printable
 from exporter.config import Config, ConfigError, load
 from exporter.config.builtin import BUILT_IN
 from exporter.config.duration import spell_duration
+from exporter.ink import printable
 from exporter.targets import FileSource, HttpSource, MailDomain, Module, Target
 
 # Whoever wrote more than these knows them; the rest are counted.

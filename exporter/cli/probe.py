@@ -14,15 +14,15 @@ from typing import NamedTuple, TextIO
 
 from exporter import app, log
 from exporter.cli import USAGE_ERROR, fail
-from exporter.cli.ink import Ink, Style, is_terminal, wants_colour
 from exporter.cli.progress import progress
 from exporter.cli.series import Plan, hold, on_interrupt, planned, warning
 from exporter.cli.tally import Tally
-from exporter.cli.timeline import state, timeline, where
 from exporter.config import ConfigError, Refusal, load, single_target
 from exporter.config.duration import spell_duration
 from exporter.diagnosis import brief
 from exporter.diagnosis.document import document
+from exporter.diagnosis.session import state, timeline, where
+from exporter.ink import Ink, Style, is_terminal, wants_colour
 from exporter.outcome import Outcome
 from exporter.targets import Target
 

@@ -16,10 +16,11 @@ from exporter.config.complaint import (
     Place,
     Refusal,
 )
-from exporter.config.config import Config
+from exporter.config.config import Config, OnDemand
 from exporter.config.json_schema import schema
 from exporter.config.judge import sound_items, sound_sources, to_document
 from exporter.config.needs import check_needs
+from exporter.config.on_demand import check_on_demand
 from exporter.config.reader import Node, read
 from exporter.config.redacted import redacted
 from exporter.config.relations import (
@@ -37,6 +38,7 @@ __all__ = [
     "Complaint",
     "Config",
     "ConfigError",
+    "OnDemand",
     "Place",
     "Refusal",
     "discovered_target",
@@ -79,4 +81,6 @@ def parse(text: str, *, path: Path) -> Config:
     check_sockets(root, complaints)
     check_needs(root, complaints)
     check_holds(document.modules if document else {}, root, complaints)
+    if document:
+        check_on_demand(document, root, complaints)
     return to_config(complaints.settle(document), text)

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from exporter.config.allow import to_allow_list
 from exporter.config.builtin import BUILT_IN
-from exporter.config.config import Config
+from exporter.config.config import Config, OnDemand
 from exporter.config.discovery_keys import FilesKeys, SourceKeys
 from exporter.config.model import Document
 from exporter.config.module_keys import ModuleKeys
+from exporter.config.on_demand_keys import OnDemandKeys
 from exporter.config.talk_keys import AuthKeys, ExpectKeys, MailKeys
 from exporter.config.target_keys import DomainKeys, TargetKeys
 from exporter.history import Bounds
@@ -67,6 +69,7 @@ def to_config(document: Document, text: str) -> Config:
         latency_buckets=document.metrics.latency_buckets,
         target_bucket_phases=frozenset(document.metrics.target_buckets),
         certificate_info=document.metrics.certificate_info,
+        on_demand=_on_demand(document.on_demand, modules),
         history=Bounds(
             sessions=document.history.sessions,
             failures=document.history.failures,
@@ -141,6 +144,17 @@ def _domain(
         module=modules[keys.module_name],
         interval=keys.interval or intervals[keys.module_name],
         labels=tuple(keys.labels.items()),
+    )
+
+
+def _on_demand(keys: OnDemandKeys, modules: Mapping[str, Module]) -> OnDemand:
+    silent = (name for name, module in modules.items() if module.auth is None)
+    return OnDemand(
+        enabled=keys.enabled,
+        modules=frozenset(keys.modules or silent),
+        allow=to_allow_list(keys.allow),
+        ports=frozenset(keys.ports),
+        concurrency=keys.concurrency,
     )
 
 

@@ -17,6 +17,7 @@ from exporter.config.discovery_keys import SourceItem, SourceKeys, source_sectio
 from exporter.config.kinds import NO_VALUE, noun
 from exporter.config.model import Dns, Document, History, Limits, Metrics, Schedule
 from exporter.config.module_keys import ModuleKeys
+from exporter.config.on_demand_keys import OnDemandKeys
 from exporter.config.reader import Entry, Node
 from exporter.config.section import Section
 from exporter.config.talk_keys import (
@@ -37,6 +38,7 @@ _SECTION_AT: Mapping[tuple[str, ...], type[Section]] = {
     ("limits",): Limits,
     ("dns",): Dns,
     ("metrics",): Metrics,
+    ("on_demand",): OnDemandKeys,
     ("history",): History,
     ("modules", _NAMED): ModuleKeys,
     ("modules", _NAMED, "timeouts"): TimeoutKeys,

@@ -5,7 +5,6 @@ editor shows its descriptions. Refuses what takes two keys to judge.
 """
 
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -23,7 +22,8 @@ from exporter.config.discovery_keys import SourceItem
 from exporter.config.duration import spell_duration
 from exporter.config.kinds import Choice, Flag, Span, Text, Whole
 from exporter.config.module_keys import ModuleKeys
-from exporter.config.section import NOT_YET, Name, Section
+from exporter.config.on_demand_keys import OnDemandKeys
+from exporter.config.section import Name, Section
 from exporter.config.target_keys import TargetItem
 from exporter.vocabulary import Phase
 
@@ -124,6 +124,18 @@ def _not_empty(key: str) -> dict[str, Any]:
     return {"required": [key], "properties": {key: {"minItems": 1}}}
 
 
+# Whoever answers at /probe needs no target of its own.
+_ON_DEMAND: dict[str, Any] = {
+    "required": ["on_demand"],
+    "properties": {
+        "on_demand": {
+            "required": ["enabled"],
+            "properties": {"enabled": {"const": True}},
+        }
+    },
+}
+
+
 class Document(Section):
     """What mailserver-exporter probes, how, and how often.
 
@@ -131,10 +143,10 @@ class Document(Section):
     """
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [_not_empty("targets"), _not_empty("discovery")]}
+        json_schema_extra={
+            "anyOf": [_not_empty("targets"), _not_empty("discovery"), _ON_DEMAND]
+        }
     )
-
-    refused = MappingProxyType({"on_demand": NOT_YET})
 
     schedule: Schedule = Field(default_factory=Schedule)
     limits: Limits = Field(default_factory=Limits)
@@ -154,3 +166,4 @@ class Document(Section):
     discovery: tuple[SourceItem, ...] = Field(
         default=(), description="Where more mail servers to probe are found."
     )
+    on_demand: OnDemandKeys = Field(default_factory=OnDemandKeys)

@@ -34,6 +34,9 @@ class Spot(NamedTuple):
 
 def check_any(root: Node, complaints: Complaints) -> None:
     """Complain when nothing is named that could be probed."""
+    asked_for = root.find("on_demand", "enabled")
+    if asked_for and asked_for.node.value is True:
+        return  # its targets are named over HTTP
     written = [root.find(key) for key in _WHERE_TARGETS_ARE]
     if all(entry is None or entry.node.value == [] for entry in written):
         place = written[0].node.place if written[0] else root.place

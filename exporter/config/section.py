@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 from exporter.config.kinds import Span, Text
 from exporter.config.labels import MAX_NAME, check_name
 
-NOT_YET = "not supported by this version"
 RELATIVE = "A relative path begins at this file's folder."
 
 _NAME = Text(check_name, minLength=1, maxLength=MAX_NAME)

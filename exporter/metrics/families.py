@@ -90,8 +90,8 @@ _LATEST: tuple[OfLatest, ...] = (
     (
         "smtp_last_probe_timestamp_seconds",
         (),
-        "When the last probe ended; probes run on the exporter's own schedule, not at "
-        "the scrape.",
+        "When the last probe ended; probes run on the exporter's own schedule, and at "
+        "the scrape of /probe alone.",
         lambda o: value(o.ended_at),
     ),
     (
@@ -366,6 +366,13 @@ def target_families(
     if certificate_info:
         return families
     return tuple(_silent(f) if f.name == CERTIFICATE_INFO else f for f in families)
+
+
+def gauges_of_latest(*, certificate_info: bool = True) -> tuple[OfLatest, ...]:
+    """Give the gauges of one probe alone: name, labels, meaning, samples."""
+    return tuple(
+        gauge for gauge in _LATEST if certificate_info or gauge[0] != CERTIFICATE_INFO
+    )
 
 
 def _silent(family: MetricFamily) -> MetricFamily:

@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from exporter.metrics.on_demand import OnDemandMetrics
 from exporter.targets import Target
 from exporter.vocabulary import Skip, TargetSource
 
@@ -115,6 +116,7 @@ class OwnMetrics:
             registry, "shards", "Over how many shards targets are spread."
         )
         self.shard(0, 1)
+        self.on_demand = OnDemandMetrics(registry)
 
     def watch(
         self,

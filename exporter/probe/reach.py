@@ -10,6 +10,7 @@ found is asked for them first: that lookup is what its probe is about.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 
 from exporter.probe import clock
@@ -22,19 +23,49 @@ from exporter.smtp.proxy import header
 from exporter.targets import Module, Target
 from exporter.vocabulary import Phase, Reason
 
+Permit = Callable[[Address], bool]
+
+# Each is held against a list in turn, on the loop, and whoever runs the DNS of a name
+# can give it thousands. No mail server has as many as these.
+MAX_PERMITTED = 32
+
+
+class NotPermitted(Exception):
+    """An address that whoever asked for the probe may not reach; nothing was sent.
+
+    It says nothing of the server, and so is no reason of a failure.
+    """
+
+    def __init__(self, address: Address) -> None:
+        """Keep the address."""
+        super().__init__(address.literal)
+        self.address = address
+
 
 async def reach(
-    target: Target, resolver: Resolver, deadline: Limit, timeline: Timeline
+    target: Target,
+    resolver: Resolver,
+    deadline: Limit,
+    timeline: Timeline,
+    permit: Permit | None = None,
 ) -> Connection:
     """Open a connection to the target.
 
-    Raises Interrupted with the reason of the phase that timeline is in: dns, or connect
-    with the reason of the last address tried.
+    The addresses that are held against `permit` are the very ones that are connected
+    to: a second lookup might have another answer. Those past a bound are not tried.
+    Raises NotPermitted when any of them
+    is refused; Interrupted with the reason of the phase that timeline is in: dns, or
+    connect with the reason of the last address tried.
     """
     itself = literal(target.address or target.host)
     addresses = (
         (itself,) if itself else await _resolve(target, resolver, deadline, timeline)
     )
+    if permit:
+        addresses = addresses[:MAX_PERMITTED]
+        for address in addresses:
+            if not permit(address):
+                raise NotPermitted(address)
     with timeline.phase(Phase.CONNECT) as span:
         connection = await _first_that_connects(target, addresses, deadline, timeline)
         proxied = header(target.module.proxy_protocol, connection.ends)

@@ -17,7 +17,7 @@ from exporter.probe.demands import Demands, demands_of, insisting
 from exporter.probe.encryption import context_of
 from exporter.probe.limit import Limit
 from exporter.probe.policies import Policies
-from exporter.probe.reach import reach
+from exporter.probe.reach import NotPermitted, Permit, reach
 from exporter.probe.resolve import Resolver
 from exporter.probe.timeline import Timeline
 from exporter.probe.trust import Trust, TrustError
@@ -43,6 +43,7 @@ class World:
     resolver: Resolver
     trust: Trust
     policies: Policies | None = None  # None: no MTA-STS
+    permit: Permit | None = None  # which addresses may be connected to; None: any
 
     async def close(self) -> None:
         """End the lookups that still run."""
@@ -57,7 +58,8 @@ async def probe(
     """Probe a target once: resolve, connect, converse, close.
 
     A fresh `timeline` may be given by who wants to look on. Raises nothing but
-    cancellation: a bug of ours is the reason internal_error.
+    cancellation, and NotPermitted in a world that has a `permit`: a bug of ours is the
+    reason internal_error.
     """
     timeline = timeline or Timeline()
     try:
@@ -66,6 +68,8 @@ async def probe(
     except Interrupted as interrupted:
         failure = Failure(timeline.phase_now, interrupted.reason)
         return timeline.outcome(Findings(failure=failure), Close.NONE)
+    except NotPermitted:
+        raise
     except Exception:  # noqa: BLE001 -- a probe always comes back with an Outcome
         _log.exception("probe crashed", target=target.name)
         return timeline.outcome_of_crash()
@@ -80,7 +84,7 @@ async def _session(
     demands = await demands_of(target, world.policies, deadline, timeline)
     module = insisting(module, demands)
     authentication = _authentication(target, world.trust, demands, timeline)
-    connection = await reach(target, world.resolver, deadline, timeline)
+    connection = await reach(target, world.resolver, deadline, timeline, world.permit)
     try:
         carrier = Carrier(
             connection, module.timeouts, deadline, timeline, authentication

@@ -16,6 +16,7 @@ from exporter.web import assets
 from exporter.web.api import Api
 from exporter.web.headers import secure
 from exporter.web.links import Links
+from exporter.web.on_demand import Ask, never, on_demand
 from exporter.web.pages import Pages
 from exporter.web.shown import Shown
 
@@ -51,6 +52,7 @@ class Sources(NamedTuple):
     prefix: str = (
         ""  # of every address that a page links to, without a slash at its end
     )
+    probe: Ask = never
 
 
 # What is written before the client has taken the rest; also the smallest page sliced.
@@ -79,6 +81,7 @@ def application(sources: Sources) -> web.Application:
             *Api(shown).routes(),
             *assets.routes(),
             web.get("/metrics", _metrics),
+            web.get("/probe", on_demand(sources.probe)),
             web.get("/-/healthy", _healthy),
             web.get("/config", _config),
             web.get("/-/ready", _ready),

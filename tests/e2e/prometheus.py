@@ -5,7 +5,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.e2e.programs import PATIENCE, free_port, running
@@ -34,6 +34,24 @@ class Prometheus:
             tuple(sorted(r["metric"].items())): float(r["value"][1]) for r in results
         }
 
+    def await_error(self, instance: str, what: str) -> None:
+        """Wait until the last scrape of an instance has failed, and so."""
+        deadline = time.monotonic() + PATIENCE
+        seen = ""
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                seen = self._errors().get(instance, "")
+            if what in seen:
+                return
+            time.sleep(0.2)  # another program's pace; bounded above
+        raise AssertionError(f"{instance} has the error {seen!r} and not {what!r}")
+
+    def _errors(self) -> dict[str, str]:
+        url = self._api.replace("query", "targets")
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 -- our own, on loopback
+            targets = json.load(answer)["data"]["activeTargets"]
+        return {one["labels"]["instance"]: one["lastError"] for one in targets}
+
     def await_value(self, expression: str, value: float) -> None:
         """Wait until an expression has exactly this one value."""
         deadline = time.monotonic() + PATIENCE
@@ -54,8 +72,15 @@ def running_prometheus(
     program: Path, place: Path, exporter: str
 ) -> Iterator[Prometheus]:
     """Run Prometheus in an empty folder, scraping the exporter every second."""
+    with running_with(program, place, _CONFIG.format(target=exporter)) as prometheus:
+        yield prometheus
+
+
+@contextmanager
+def running_with(program: Path, place: Path, text: str) -> Iterator[Prometheus]:
+    """Run Prometheus in an empty folder, with a configuration of one's own."""
     config = place / "prometheus.yml"
-    config.write_text(_CONFIG.format(target=exporter))
+    config.write_text(text)
     address = f"127.0.0.1:{free_port()}"
     command: list[str | Path] = [
         program,

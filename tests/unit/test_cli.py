@@ -16,10 +16,10 @@ import structlog
 from hypothesis import given, settings
 
 from exporter import __version__, app, cli
-from exporter.cli.timeline import timeline
 from exporter.config import ConfigError, load
 from exporter.diagnosis import verdict
 from exporter.diagnosis.document import document
+from exporter.diagnosis.session import timeline
 from exporter.log import FORMATS, LEVELS
 from exporter.outcome import DaneFacts, Outcome, Said, Speaker, StsFacts
 from exporter.targets import Target

@@ -10,8 +10,8 @@ import structlog
 
 from exporter import app, cli
 from exporter.cli import series
-from exporter.cli.ink import Ink
 from exporter.cli.probe import _Onlooker, session_line
+from exporter.ink import Ink
 from exporter.outcome import Outcome
 from exporter.vocabulary import Close
 from tests.unit.outcomes import greeting_timeout, outcome

@@ -96,7 +96,7 @@ class TestComplaints:
             read("zzz: 1\ntargets: []\n")
         assert str(raised.value).splitlines() == [
             "config.yaml:1:1: zzz: unknown key; the keys here are schedule, limits, "
-            "dns, metrics, history, modules, targets, discovery",
+            "dns, metrics, history, modules, targets, discovery, on_demand",
             "config.yaml:2:10: targets: name at least one mail server, or under "
             "`discovery` where they are found",
         ]
@@ -706,7 +706,8 @@ _KEYS = (
     *("mechanism", "source_address", "proxy_protocol", "protocol", "verify"),
     *("tls_server_name", "ca_file", "cert_file", "key_file", "min_version", "dane"),
     *("dane_resolver", "dane_resolver_trusted", "mta_sts", "addresses", "discovery"),
-    *("files", "http", "refresh", "certificate_info", "on_demand"),
+    *("files", "http", "refresh", "certificate_info", "on_demand", "enabled"),
+    *("modules", "allow", "ports", "concurrency"),
     *("history", "sessions", "failures", "max_bytes"),
     *("*", "[key]", "<<", ""),
 )

@@ -27,6 +27,7 @@ BEYOND_A_SCHEMA = frozenset(
         *("expect_extensions_both_ways", "expect_reply_without_step"),
         *("unix_with_source_address", "unix_without_name", "mx_twice"),
         *("tls_missing", "tls_needs_ehlo", "tls_pair"),
+        *("on_demand_nobody", "on_demand_modules"),
     }
 )
 

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from docs.generate import VOCABULARY, vocabulary
 from exporter.config import parse
 from exporter.discovery.groups import Form, read_groups
+from exporter.metrics.blackbox import Taken, blackbox_gauges
 from exporter.metrics.families import (
     CERTIFICATES_DISTINCT,
     MODULE_LATENCY,
@@ -17,12 +18,14 @@ from exporter.metrics.families import (
 )
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.text import Kind
+from tests.unit.outcomes import outcome
 
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
 METRICS = ROOT / "docs/metrics.md"
 TLS = ROOT / "docs/tls.md"
 TARGETS = ROOT / "docs/targets.md"
+ON_DEMAND = ROOT / "docs/on-demand.md"
 DECISIONS = ROOT / "docs/decisions"
 
 
@@ -192,6 +195,23 @@ def test_configurations_are_sound(page: Path) -> None:
     assert shown
     for text in shown:
         parse(text, path=page)
+
+
+def test_the_switch_for_probes_on_demand() -> None:
+    """The configuration shown allows whom the page speaks of, and has no target."""
+    config = parse(code_blocks(ON_DEMAND, "yaml")[0], path=ON_DEMAND)
+
+    assert config.on_demand.enabled
+    assert config.on_demand.allow.names_host("mx1.example.com")
+    assert config.targets == ()
+
+
+def test_gauges_of_probes_on_demand() -> None:
+    """Each gauge of blackbox's that is given stands in the table, and no other."""
+    told = re.findall(r"^\| `(probe_[a-z_]+)` \|", read(ON_DEMAND), re.MULTILINE)
+    given = blackbox_gauges(outcome(), Taken(1, 1), family=None, is_literal=False)
+
+    assert told == [gauge.name for gauge in given]
 
 
 def test_lists_of_targets_are_understood() -> None:

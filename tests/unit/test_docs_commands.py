@@ -12,12 +12,12 @@ from exporter import __version__, cli
 from exporter.cli import check_config, healthcheck
 from exporter.cli.demo import where_to_look
 from exporter.cli.healthcheck import Answer, Question
-from exporter.cli.ink import PLAIN
 from exporter.cli.probe import session_line
 from exporter.cli.tally import Tally
-from exporter.cli.timeline import timeline
 from exporter.config import load
 from exporter.demo.servers import DEMO
+from exporter.diagnosis.session import timeline
+from exporter.ink import PLAIN
 from exporter.outcome import Outcome, Said, Speaker
 from exporter.vocabulary import Phase
 from exporter.web.address import ListenAddress

@@ -29,6 +29,11 @@ CONTRACT: dict[str, tuple[str, frozenset[str]]] = {
     "kernel_timestamps": ("gauge", frozenset()),
     "shard_ordinal": ("gauge", frozenset()),
     "shards": ("gauge", frozenset()),
+    "on_demand_probes": ("counter", frozenset()),
+    "on_demand_probe_failures": ("counter", frozenset()),
+    "on_demand_probes_cancelled": ("counter", frozenset()),
+    "on_demand_refused": ("counter", frozenset({"cause"})),
+    "on_demand_probes_in_flight": ("gauge", frozenset()),
 }
 PREFIX = "mailserver_exporter_"
 OF_THE_CLIENT = ("process_", "python_")

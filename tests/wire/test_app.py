@@ -294,8 +294,8 @@ def test_a_connection_that_breaks_does_not_end_it() -> None:
 # --- what cannot begin
 
 
-def refused(*argv: str) -> str:
-    """Run a command that fails at once; give the one line that it says."""
+def refused(*argv: str) -> list[str]:
+    """Run a command that fails at once; give the lines that it says."""
     run = subprocess.run(
         [*COMMAND["uvloop"], *argv],
         capture_output=True,
@@ -305,15 +305,14 @@ def refused(*argv: str) -> str:
     )
     assert run.returncode == 1
     assert run.stdout == ""
-    (line,) = run.stderr.splitlines()
-    return line
+    return run.stderr.splitlines()
 
 
 def test_a_port_that_is_taken() -> None:
     """It leaves with 1 and one line that names the address and the remedy."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         address = f"127.0.0.1:{holder.getsockname()[1]}"
-        line = refused("demo", "--web.listen-address", address)
+        (line,) = refused("demo", "--web.listen-address", address)
 
     assert line == (
         f"mailserver-exporter: cannot listen on {address}: address already in use; "
@@ -322,12 +321,13 @@ def test_a_port_that_is_taken() -> None:
 
 
 def test_a_configuration_that_is_missing(tmp_path: Path) -> None:
-    """It leaves with 1 and one line that names the file."""
+    """It leaves with 1, a line that names the file, and one that shows a way on."""
     path = tmp_path / "config.yaml"
 
-    assert refused("serve", "--config.file", str(path)) == (
-        f"{path}: there is no such file; check the path"
-    )
+    assert refused("serve", "--config.file", str(path)) == [
+        f"{path}: there is no such file; check the path",
+        "To see it work without one: mailserver-exporter demo",
+    ]
 
 
 def test_no_standard_output() -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from exporter.cli.ink import PLAIN, Ink, Style
 from exporter.diagnosis import verdict
 from exporter.diagnosis.certificate import described
+from exporter.ink import PLAIN, Ink, Style
 from exporter.outcome import Outcome, Said, Speaker
 from exporter.targets import Target
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.cli.ink import Ink, Style, is_terminal, printable, wants_colour
+from exporter.ink import Ink, Style, is_terminal, printable, wants_colour
 
 
 class Terminal(io.StringIO):
