@@ -78,7 +78,7 @@ class History:
 
     def __init__(self, bounds: Bounds) -> None:
         """Keep nothing yet."""
-        self._bounds = bounds
+        self.bounds = bounds
         self._rings: dict[str, _Rings] = {}
         self._entries: OrderedDict[_Entry, None] = OrderedDict()
         self.octets = 0  # of all entries, as estimated
@@ -99,7 +99,7 @@ class History:
 
     def resize(self, bounds: Bounds) -> None:
         """Go on with these bounds; what is over them goes at once."""
-        self._bounds = bounds
+        self.bounds = bounds
         for rings in self._rings.values():
             self._shorten(rings.sessions, bounds.sessions)
             self._shorten(rings.failures, bounds.failures)
@@ -114,11 +114,11 @@ class History:
         self._entries[entry] = None
         self.octets += entry.octets
         entry.holders = 1  # ours, while the rings are asked
-        self._add(rings.sessions, entry, self._bounds.sessions)
+        self._add(rings.sessions, entry, self.bounds.sessions)
         if outcome.failure is not None:
-            self._add(rings.failures, entry, self._bounds.failures)
+            self._add(rings.failures, entry, self.bounds.failures)
         self._release(entry)
-        if self.octets > self._bounds.max_bytes:
+        if self.octets > self.bounds.max_bytes:
             self._keep_within_budget()
 
     def of(self, name: str) -> Remembered:
@@ -150,7 +150,7 @@ class History:
 
     def _keep_within_budget(self) -> None:
         """Drop the oldest of all; it is also the first of the rings that hold it."""
-        while self.octets > self._bounds.max_bytes:
+        while self.octets > self.bounds.max_bytes:
             oldest, _ = self._entries.popitem(last=False)
             self.octets -= oldest.octets
             rings = self._rings[oldest.name]

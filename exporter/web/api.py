@@ -76,7 +76,7 @@ class Api:
         account = self._shown.accounts().get(name)
         if account is None:
             return None
-        kept, target = self._shown.history.of(name), account.target
+        kept, target = self._shown.remembered(account), account.target
         return {
             "status": "success",
             "target": _entry(account),

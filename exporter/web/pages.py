@@ -122,7 +122,7 @@ class Pages:
             last_probe=moment_of(latest.ended_at if latest else None, now),
             last_success=moment_of(account.last_success_at, now),
             failures=_failures(account),
-            told=await _sessions(self._shown.history.of(name), now),
+            told=await _sessions(self._shown.remembered(account), now),
         )
 
     async def missing(self, name: str) -> str:

@@ -252,8 +252,17 @@ def test_an_exchanger_with_labels() -> None:
 def test_nothing_remembered() -> None:
     """A target whose sessions were forgotten says where that is configured."""
     made = book({NAME: [outcome()]}, [target()])
-    made.history.resize(made.history._bounds._replace(sessions=0))
+    made.history.resize(made.history.bounds._replace(sessions=0))
     assert "None is remembered: see history" in page(made).text
+
+
+def test_the_latest_is_always_there() -> None:
+    """What a small budget has forgotten leaves the last session to be shown."""
+    made = book({NAME: [greeting_timeout(), outcome()]}, [target()])
+    made.history.resize(made.history.bounds._replace(max_bytes=0))
+    assert made.history.of(NAME).sessions == ()
+    shown = page(made)
+    assert [d["id"] for d in shown.all("details")] == ["session-1"]
 
 
 def test_missing() -> None:
