@@ -13,7 +13,7 @@ AXE := .cache/axe-core
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
-	else echo "no $(CONFIG): serving the demo on http://localhost:10525/metrics"; \
+	else echo "no $(CONFIG): serving the demo on http://localhost:10525/"; \
 	exec $(BIN)/mailserver-exporter demo; fi
 
 test: format lint types layers coverage
