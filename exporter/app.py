@@ -425,7 +425,8 @@ async def probe_once(
     `watch` is handed what tells, while the probe runs, which phase it is in.
     """
     with stamping():
-        world = World(resolver=Resolver(dns_servers), trust=Trust())
+        # Loaded before the clock runs: the scheduled probes find it loaded, too.
+        world = World(resolver=Resolver(dns_servers), trust=_loaded_trust())
         timeline = Timeline()
         if watch:
             watch(lambda: str(timeline.phase_now))

@@ -128,11 +128,15 @@ class Connection(web.RequestHandler):
         super().data_received(data)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # a transport asks for it
-        """Answer what came before its client has stopped to speak, and no more."""
+        """Answer what came before its client has stopped to speak, and no more.
+
+        TLS has no such half of a connection here: its transport ends as a whole.
+        """
         self.ended = True
         if not self.serving:
             self._wait(LINGER_SECONDS)  # long enough to begin with a whole request
-        return True
+        wire = self._wire
+        return wire is not None and wire.get_extra_info("sslcontext") is None
 
     def begin(self) -> None:
         """Serve a request, whose head is complete."""

@@ -87,6 +87,22 @@ def test_idle_tls_clients(secure: Place, in_loop: InLoop) -> None:
     in_loop(story())
 
 
+def test_a_tls_client_that_leaves(
+    secure: Place, in_loop: InLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that ends its TLS session is let go, and nothing is logged of it."""
+
+    async def story() -> None:
+        async with door(secure.config) as (address, listeners):
+            assert (await ask(address, tls=secure.trusting()))[2] == BODY
+            async with crowd(address, 2, secure.trusting()):
+                await until(lambda: open_connections(listeners) == 2)
+            await until(lambda: open_connections(listeners) == 0)
+
+    in_loop(story())
+    assert [record.getMessage() for record in caplog.records] == []
+
+
 @pytest.mark.parametrize("secret", [False, True], ids=["clear", "tls"])
 def test_an_octet_now_and_then(secret: bool, secure: Place, in_loop: InLoop) -> None:
     """A scrape is answered beside 200 clients that dribble their request."""
