@@ -104,6 +104,8 @@ def _unused(config: Config) -> Iterator[str]:
     if config.discovery:  # a list may name any module
         return
     used = {one.module.name for one in _probed(config)}
+    if config.on_demand.enabled:
+        used |= config.on_demand.modules
     for name, module in config.modules.items():
         if BUILT_IN.get(name) != module and name not in used:
             yield (

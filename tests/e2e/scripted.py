@@ -18,9 +18,11 @@ def scripted_server(script: Script) -> Iterator[int]:
     server = ScriptedServer(script)
     try:
         asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(5)
-        yield server.port
-        leave = server.__aexit__(None, None, None)
-        asyncio.run_coroutine_threadsafe(leave, loop).result(5)
+        try:
+            yield server.port
+        finally:
+            leave = server.__aexit__(None, None, None)
+            asyncio.run_coroutine_threadsafe(leave, loop).result(5)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)

@@ -1,8 +1,10 @@
 """Where the demo tells a newcomer to look."""
 
-from exporter.cli.demo import where_to_look
+from exporter.cli.demo import urls, where_to_look
 from exporter.demo.servers import DEMO
 from exporter.web.address import ListenAddress
+from exporter.web.listening import Listening
+from exporter.web.prefix import Prefix
 from tests.unit.outcomes import target
 
 TARGETS = [
@@ -14,7 +16,7 @@ TARGETS = [
 def test_where_to_look() -> None:
     """It names the pages, commands to try, and what each server is there to show."""
     opened = [ListenAddress("127.0.0.1", 10525), ListenAddress("::1", 8080)]
-    told = [*where_to_look(opened, TARGETS)]
+    told = [*where_to_look(urls(Listening([]), opened), TARGETS)]
 
     assert "  http://127.0.0.1:10525/metrics" in told
     assert "  http://[::1]:8080/" in told
@@ -30,5 +32,12 @@ def test_where_to_look() -> None:
 def test_every_address_is_this_machine() -> None:
     """Who listens everywhere is looked at here."""
     for host in ("0.0.0.0", "::", None):  # noqa: S104 -- nothing is bound
-        told = [*where_to_look([ListenAddress(host, 10525)], TARGETS)]
-        assert "  http://localhost:10525/metrics" in told
+        opened = [ListenAddress(host, 10525)]
+        assert urls(Listening([]), opened) == ["http://localhost:10525"]
+
+
+def test_below_a_prefix() -> None:
+    """Who serves below a prefix is looked at there."""
+    where = Listening([], prefix=Prefix("/mail", "/other"))
+
+    assert urls(where, [ListenAddress("::1", 1)]) == ["http://[::1]:1/mail"]

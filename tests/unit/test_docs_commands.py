@@ -20,7 +20,6 @@ from exporter.diagnosis.session import timeline
 from exporter.ink import PLAIN
 from exporter.outcome import Outcome, Said, Speaker
 from exporter.vocabulary import Phase
-from exporter.web.address import ListenAddress
 from tests.unit.outcomes import greeting_timeout, outcome, target
 
 ROOT = Path(__file__).parent.parent.parent
@@ -94,7 +93,7 @@ def _demo() -> Iterator[str]:
         target(server.name, host="127.0.0.1", port=40001 + n)
         for n, server in enumerate(DEMO)
     ]
-    told = [*where_to_look([ListenAddress(None, 10525)], ports)]
+    told = [*where_to_look(["http://localhost:10525"], ports)]
     yield from told[: -len(DEMO) + 3]
     yield "  ..."
 
