@@ -157,7 +157,7 @@ class Connection(web.RequestHandler):
             self.serving = False
             self.since = self._loop.time()
             if self._wire is not None:
-                self._wait(IDLE_SECONDS)
+                self._rest()
 
     def pause_writing(self) -> None:
         """Wait for a client that does not read, and not for ever."""
@@ -167,7 +167,10 @@ class Connection(web.RequestHandler):
     def resume_writing(self) -> None:
         """Go on: the client has read."""
         super().resume_writing()
-        self._stop_waiting()
+        if self.serving:
+            self._stop_waiting()
+        else:
+            self._rest()
 
     def cut(self) -> None:
         """End at once, without a word, whatever is under way."""
@@ -198,6 +201,10 @@ class Connection(web.RequestHandler):
         """Log what is a fault of ours, and nothing that a client has sent."""
         if not isinstance(kw.get("exc_info"), _GONE):
             super().log_exception(*args, **kw)
+
+    def _rest(self) -> None:
+        """Wait for the next request, or until the last answer has been read."""
+        self._wait(SENDING_SECONDS if self.writing_paused else IDLE_SECONDS)
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()

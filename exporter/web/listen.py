@@ -49,9 +49,12 @@ class Listeners:
     ) -> None:
         """Prepare; nothing listens yet. Without `access` anybody is let in."""
         self._access = access or Access()
+        gate = Gate(self._access)
+        if prefix.routes:  # a web config has the last word on a page's headers
+            app.on_response_prepare.append(gate.add_headers)
         app = mounted(app, prefix)
         app.middlewares.insert(0, in_our_words)  # the outermost
-        Gate(self._access).guard(app)
+        gate.guard(app)
         app.middlewares.append(within_limits)
         app.on_response_prepare.append(name_no_version)
         self._runner = web.AppRunner(

@@ -33,7 +33,7 @@ class Gate:
     def guard(self, app: web.Application) -> None:
         """Stand in front of an application."""
         app.middlewares.append(self._pass)
-        app.on_response_prepare.append(self._add_headers)
+        app.on_response_prepare.append(self.add_headers)
         app.on_cleanup.append(self._close)
 
     @web.middleware
@@ -54,7 +54,8 @@ class Gate:
             return refusal(401, "give the name and the password of a user", _CHALLENGE)
         return await handler(request)
 
-    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+    async def add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Put the headers of the web config into an answer."""
         response.headers.update(self._access.config.headers)
 
     async def _close(self, _: web.Application) -> None:
