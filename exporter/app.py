@@ -244,7 +244,10 @@ class Exporter:
             found = await asyncio.to_thread(_digest, path)
             if found != known:
                 known = found
-                await self.reload()
+                try:
+                    await self.reload()
+                except Exception:  # noqa: BLE001 -- later changes must be seen
+                    _log.exception("a reload failed; the file is still looked at")
 
     def _take(self, chosen: Chosen) -> None:
         before, self._chosen = self._chosen, chosen

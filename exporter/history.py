@@ -1,9 +1,9 @@
 """The last sessions of each target and, kept apart, its last failed ones.
 
 Bounded by count for each target, and by octets over all: past the budget the oldest
-sessions go first, whoever's they are. Holds outcomes as they came and refuses to look
-into them, since keeping one is on the path of every probe. Not for more than one
-thread.
+sessions go first, whoever's they are. Holds outcomes as they came, and looks at no more
+of them than their size and whether they failed: keeping one is on the path of every
+probe. Not for more than one thread.
 """
 
 from collections import OrderedDict, deque

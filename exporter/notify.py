@@ -23,24 +23,35 @@ class Notifier:
         self._address = environ.get("NOTIFY_SOCKET", "")
         self._watchdog = _watchdog_seconds(environ)
         self._beating: asyncio.Task[None] | None = None
+        self._is_ready = False  # between the start and the end
+        self._reloads = 0  # under way
 
     def ready(self) -> None:
         """Tell that pages are served; from now on also, where asked, that we live."""
+        self._is_ready = True
         self._tell("READY=1")
         if self._watchdog and self._beating is None:
             self._beating = asyncio.create_task(self._beat(self._watchdog))
 
     async def reloading(self, reload: Callable[[], Awaitable[str]]) -> str:
-        """Tell that a reload begins and that it has ended; gives what it gives."""
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={now}")
+        """Tell that a reload begins, and that the last one under way has ended.
+
+        Gives what it gives. While the exporter starts or stops, that is what is told.
+        """
+        if self._is_ready and not self._reloads:
+            now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            self._tell("RELOADING=1", f"MONOTONIC_USEC={now}")
+        self._reloads += 1
         try:
             return await reload()
         finally:
-            self._tell("READY=1")
+            self._reloads -= 1
+            if self._is_ready and not self._reloads:
+                self._tell("READY=1")
 
     def stopping(self) -> None:
         """Tell that the end has begun."""
+        self._is_ready = False
         self._tell("STOPPING=1")
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ exporter, so it imports little, and it follows no proxy and no redirect.
 """
 
 import argparse
+import errno
 import ipaddress
 import re
 import ssl
@@ -173,6 +174,8 @@ def answered(question: Question, seconds: float) -> Answer:
             came.append(_exchange(question, seconds))
         except (OSError, HTTPException) as error:
             came.append(error)
+        except UnicodeError:  # a label that no name has
+            came.append(OSError(errno.EINVAL, "this is no name of a host"))
 
     # A socket's own timeout starts anew with each octet; leaving a thread does not.
     asking = threading.Thread(target=ask, daemon=True)

@@ -46,6 +46,8 @@ LINGER_SECONDS = 1.0
 # Without descriptors a connection cannot even be refused; some come back meanwhile.
 _PAUSE_SECONDS = 0.5
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# Who wanted to connect has gone already; there may be a next one at once.
+_LOST = frozenset({errno.ECONNABORTED, errno.EPROTO})
 # A client that left, or never spoke; nothing to tell.
 _GONE = (HttpProcessingError, RequestPayloadError, ConnectionError)
 _FULL_TOLD_SECONDS = 60.0
@@ -58,6 +60,7 @@ class Connection(web.RequestHandler):
     __slots__ = (
         "_head",
         "_left",
+        "_more",
         "_sans",
         "_timer",
         "_wire",
@@ -94,6 +97,7 @@ class Connection(web.RequestHandler):
         self._wire: asyncio.BaseTransport | None = None
         self.ended = False  # the client says nothing more
         self._head = 0  # octets since the last request began
+        self._more = False  # some came while it was served: the next head has begun
         self.opening: asyncio.Task[None] | None = None  # while TLS is shaken hands on
         self.serving = False
         self.since = loop.time()  # the last change between waiting and serving
@@ -118,6 +122,7 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take octets; those of a head must end in time, and be few enough."""
+        self._more = True
         if not self.serving:
             if self._head > MAX_HEAD_OCTETS:
                 self.cut()
@@ -142,6 +147,7 @@ class Connection(web.RequestHandler):
         """Serve a request, whose head is complete."""
         self._stop_waiting()
         self._head = 0
+        self._more = False
         self.serving = True
         self.since = self._loop.time()
 
@@ -204,7 +210,8 @@ class Connection(web.RequestHandler):
 
     def _rest(self) -> None:
         """Wait for the next request, or until the last answer has been read."""
-        self._wait(SENDING_SECONDS if self.writing_paused else IDLE_SECONDS)
+        idle = HEAD_SECONDS if self._more else IDLE_SECONDS
+        self._wait(SENDING_SECONDS if self.writing_paused else idle)
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
@@ -279,12 +286,17 @@ class Connections:
             except OSError as error:
                 if error.errno in _NO_DESCRIPTORS:
                     self._make_room()
+                if error.errno not in _LOST:
                     await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             if len(self._open) >= MAX_OPEN and not self._make_room():
                 accepted.close()
                 continue
-            self._take(accepted)
+            try:
+                self._take(accepted)
+            except Exception:  # noqa: BLE001 -- the next ones must be accepted
+                accepted.close()
+                _log.exception("a connection could not be taken")
 
     def _make_room(self) -> bool:
         """Close the connection that has waited longest, if one is not being served."""
@@ -344,6 +356,10 @@ class Connections:
         except asyncio.CancelledError:
             self._forget(connection)
             raise
+        except Exception:  # noqa: BLE001 -- one connection less, and no other
+            accepted.close()
+            self._forget(connection)
+            _log.exception("a connection could not be begun")
         finally:
             connection.opening = None
 

@@ -115,7 +115,7 @@ class Pages:
         return await self._written(
             "target.html",
             target=account.target,
-            account=account,
+            probes=account.probes,
             where=where(account.target),
             state=state_of(account),
             trouble=trouble(latest, now) if latest else None,

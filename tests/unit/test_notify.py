@@ -59,6 +59,39 @@ def test_a_life(manager: Manager) -> None:
     asyncio.run(story())
 
 
+def test_reloads_that_overlap(manager: Manager) -> None:
+    """They are one to the manager; one that the start or the end cuts is none."""
+    going_on = asyncio.Event()
+
+    async def reload() -> str:
+        await going_on.wait()
+        return ""
+
+    async def story() -> None:
+        notifier = Notifier(manager.environ)
+        early = asyncio.create_task(notifier.reloading(reload))
+        await asyncio.sleep(0)
+        notifier.ready()
+        late = asyncio.create_task(notifier.reloading(reload))
+        await asyncio.sleep(0)
+        going_on.set()
+        await asyncio.gather(early, late)
+        going_on.clear()
+        cut = asyncio.create_task(notifier.reloading(reload))
+        await asyncio.sleep(0)
+        notifier.stopping()
+        cut.cancel()
+        await asyncio.wait([cut])
+        told = [manager.heard()[0] for _ in range(4)]
+
+        assert told == ["READY=1", "READY=1", "RELOADING=1", "STOPPING=1"]
+        manager.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            manager.socket.recv(100)
+
+    asyncio.run(story())
+
+
 def test_watchdog(manager: Manager) -> None:
     """It is told twice in the time that it asks for, as long as the loop turns."""
     environ = manager.environ | {

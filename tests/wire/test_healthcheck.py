@@ -82,6 +82,13 @@ def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the connection was refused; is it running" in capsys.readouterr().err
 
 
+def test_a_host_that_no_name_can_be(capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be looked up is one line, too."""
+    arguments = parsed(["healthcheck", "--url", f"http://{'a' * 64}.test/"])
+    assert healthcheck.run(arguments) == 1
+    assert "this is no name of a host" in capsys.readouterr().err
+
+
 def test_the_limit_is_for_all(capsys: pytest.CaptureFixture[str]) -> None:
     """An answer that drips octet by octet does not outlast the limit."""
     drops = [bytes([octet]) for octet in OK]
