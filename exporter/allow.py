@@ -74,9 +74,8 @@ class AllowList:
 
     names: frozenset[str] = frozenset()
     suffixes: tuple[str, ...] = ()  # each begins with the dot behind its `*`
-    networks: tuple[
-        Network, ...
-    ] = ()  # an address by itself is one of a single address
+    # An address by itself is one of a single address.
+    networks: tuple[Network, ...] = ()
 
     def names_host(self, host: str) -> bool:
         """Whether an entry names this host; a wildcard has any number of labels."""

@@ -46,8 +46,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PLAIN = "text/plain; charset=utf-8"
 _OFF = Answer(404, _PLAIN, b"There are no probes on demand here.\n")
-
-
 _GONE = Answer(503, _PLAIN, b"")  # nobody is there to read it
 
 

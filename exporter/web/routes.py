@@ -49,9 +49,8 @@ class Sources(NamedTuple):
     version: str
     accounts: Callable[[], Mapping[str, Account]] = dict  # by name
     history: History = History(Bounds(0, 0, 0))
-    prefix: str = (
-        ""  # of every address that a page links to, without a slash at its end
-    )
+    # Of every address that a page links to, without a slash at its end.
+    prefix: str = ""
     probe: Ask = never
 
 
