@@ -1,6 +1,7 @@
 """A configuration as it may be shown: what is written, and nothing about secrets.
 
-Comments are left out, and where a secret is kept as well: some write the secret there.
+Comments are left out, where a secret is kept as well (some write the secret there), and
+the query of an address: there may be a token in it.
 """
 
 from io import StringIO
@@ -9,6 +10,7 @@ import yaml
 
 REDACTED = "<secret>"
 _KEPT_APART = frozenset({"password_file", "password_env"})
+_ADDRESS = "http"
 
 
 def redacted(text: str) -> str:
@@ -24,13 +26,15 @@ def redacted(text: str) -> str:
 
 def _without_secrets(text: str) -> "list[yaml.Event]":
     events: list[yaml.Event] = []
-    secret = False
+    key = ""
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if not isinstance(event, yaml.ScalarEvent):
-            secret = False
-        elif secret:
-            event.value, secret = REDACTED, False
+            key = ""
+        elif key in _KEPT_APART:
+            event.value, key = REDACTED, ""
+        elif key == _ADDRESS and "?" in event.value:
+            event.value, key = f"{event.value.partition('?')[0]}?{REDACTED}", ""
         else:
-            secret = event.value in _KEPT_APART
+            key = event.value
         events.append(event)
     return events

@@ -1,6 +1,7 @@
 """A password stays where it belongs: between the exporter and the server."""
 
 import base64
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -13,12 +14,14 @@ from tests.e2e.programs import EXPORTER, running_exporter
 from tests.e2e.scripted import scripted_server
 
 PASSWORD = "hunter2-and-a-half"  # noqa: S105 -- of nobody
+TOKEN = "token-of-a-list"  # noqa: S105 -- the same
 USER = "probe"
 EHA = b"250-mx.test\r\n250-SIZE 1000\r\n250 AUTH PLAIN LOGIN\r\n"
 LEAKS = (
     PASSWORD,
     base64.b64encode(PASSWORD.encode()).decode(),
     base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode(),
+    TOKEN,
 )
 AUTH = Expect(b"AUTH PLAIN " + LEAKS[2].encode())
 PAGES = (
@@ -32,6 +35,8 @@ modules:
     auth: {{username: {user}, password_file: {file}, allow_plaintext: true}}
 targets:
   - {{host: 127.0.0.1, port: {port}, name: echo, module: login}}
+discovery:
+  - {{http: "http://127.0.0.1:{closed}/list?token={token}"}}
 """
 
 
@@ -48,10 +53,20 @@ def _echo(line: bytes) -> bytes:
 def config(tmp_path: Path) -> Iterator[Path]:
     """Run a server that says every password back, and give a config that names it."""
     (tmp_path / "password").write_text(PASSWORD + "\n")
-    with scripted_server(script(GRT, EHLO, EHA, AUTH, Answer(_echo), QUI)) as port:
+    with (
+        scripted_server(script(GRT, EHLO, EHA, AUTH, Answer(_echo), QUI)) as port,
+        socket.socket() as silent,
+    ):
+        silent.bind(("127.0.0.1", 0))  # and does not listen: no list is there
         path = tmp_path / "config.yaml"
         path.write_text(
-            _CONFIG.format(user=USER, file=tmp_path / "password", port=port)
+            _CONFIG.format(
+                user=USER,
+                file=tmp_path / "password",
+                port=port,
+                closed=silent.getsockname()[1],
+                token=TOKEN,
+            )
         )
         yield path
 
@@ -88,6 +103,7 @@ def test_serve(config: Path) -> None:
         address,
     ):
         exporter.await_line("auth_rejected")
+        exporter.await_line(r"http://127.0.0.1:\d+/list")
         exporter.await_line(r'msg=said .*phase=auth who=client text="AUTH PLAIN <sec')
         pages = {}
         for page in PAGES:
@@ -99,6 +115,7 @@ def test_serve(config: Path) -> None:
 
     assert 'reason="rejected"' in pages["metrics"]
     assert "password_file: <secret>" in pages["config"]
+    assert "/list?<secret>" in pages["config"]
     for page in ("targets/echo", "api/v1/targets/echo"):
         covered = pages[page].replace("&lt;", "<").replace("&gt;", ">")
         assert "AUTH PLAIN <secret>" in covered

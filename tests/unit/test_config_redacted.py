@@ -22,6 +22,32 @@ def test_secrets(key: str, text: str) -> None:
     assert yaml.safe_load(shown) == {"a": 1, key: "<secret>", "b": 2}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "discovery: [{{http: '{}', refresh: 1m}}]\n",
+        "discovery:\n- http: {}\n  refresh: 1m\n",
+        "discovery:\n- refresh: 1m\n  http: >-\n    {}\n",
+        "discovery:\n- {{refresh: 1m, ? http : &list '{}'}}\n",
+    ],
+)
+def test_the_query_of_an_address(text: str) -> None:
+    """An address is shown up to its query, which is one secret."""
+    shown = redacted(text.format("https://h/l?a=b&token=hunter2?c"))
+
+    assert "hunter2" not in shown
+    assert yaml.safe_load(shown) == {
+        "discovery": [{"http": "https://h/l?<secret>", "refresh": "1m"}]
+    }
+
+
+def test_an_address_without_a_query() -> None:
+    """An address that keeps no secret is shown whole, and so is a `?` elsewhere."""
+    text = "discovery:\n- http: https://h/l\nb: is it?\n"
+
+    assert redacted(text) == text
+
+
 def test_comments() -> None:
     """Comments are left out: they are for those who may read the file."""
     shown = redacted("targets: [a]  # the password is hunter2\n")
