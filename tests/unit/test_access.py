@@ -1,13 +1,14 @@
 """The web config as it is now, a client's names, and the rate limit's bucket."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import structlog
 import trustme
 
-from exporter.access import RateLimit, TlsServer, WebConfig
+from exporter.access import ClientAuth, RateLimit, TlsServer, WebConfig
 from exporter.web.access import bucket, current
 from exporter.web.access.current import Access
 from exporter.web.access.tls import TlsRefused, allowed, server_context
@@ -21,6 +22,10 @@ def tls() -> TlsServer:
     return TlsServer(
         chain=issued.cert_chain_pems[0].bytes(), key=issued.private_key_pem.bytes()
     )
+
+
+TLS = tls()
+AUTHORITY = CA.cert_pem.bytes()
 
 
 class File:
@@ -87,6 +92,33 @@ def test_tls_is_not_switched(file: File) -> None:
     assert access.config.tls
     file.says(WebConfig(tls=tls()))
     assert access.context is not first
+
+
+LOCKS = {
+    "basic_auth_users": WebConfig(users={"a": "b"}),
+    "client_auth_type": WebConfig(
+        tls=replace(TLS, client_auth=ClientAuth.REQUIRED, client_ca=AUTHORITY)
+    ),
+    "client_allowed_sans": WebConfig(tls=replace(TLS, client_allowed_sans=("a",))),
+}
+
+
+@pytest.mark.parametrize("key", LOCKS)
+def test_no_lock_is_taken_off(key: str, file: File, tmp_path: Path) -> None:
+    """A file that is empty, cut off or gone opens no door that was locked."""
+    locked = LOCKS[key]
+    file.says(locked)
+    access = Access(file.read(), file.read, ValueError)
+    with structlog.testing.capture_logs() as logged:
+        file.says(WebConfig(tls=locked.tls and TLS))
+        assert (access.config.users, access.config.tls) == (locked.users, locked.tls)
+        (tmp_path / "web.yml").unlink()
+        assert (access.config.users, access.config.tls) == (locked.users, locked.tls)
+    assert [line["error"] for line in logged] == [
+        f"`{key}` cannot be taken out while running; restart for that"
+    ]
+    file.says(replace(locked, headers={"X-Frame-Options": "deny"}))
+    assert (access.config.users, access.config.tls) == (locked.users, locked.tls)
 
 
 def test_no_web_config() -> None:

@@ -110,6 +110,22 @@ def test_a_user_is_taken_away_while_running(place: Place, in_loop: InLoop) -> No
     in_loop(story())
 
 
+def test_an_emptied_file_lets_nobody_in(place: Place, in_loop: InLoop) -> None:
+    """While the file is written anew, and is empty, a login is asked for as before."""
+    place.write(USERS)
+
+    async def story() -> None:
+        async with door(place.config) as (address, _):
+            place.write("")
+            assert (await ask(address))[0] == 401
+            place.config.unlink()
+            assert (await ask(address))[0] == 401
+            place.write(USERS)
+            assert (await ask(address, "/metrics", basic("alice", "right")))[0] == 200
+
+    in_loop(story())
+
+
 def test_a_flood_of_wrong_passwords(
     place: Place, in_loop: InLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

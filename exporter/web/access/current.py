@@ -2,7 +2,8 @@
 
 Holds the configuration and the TLS context made of it. A new one that is refused keeps
 the old and is told once. Refuses to switch TLS on or off: clients would meet the other
-protocol on a connection that they trust.
+protocol on a connection that they trust; and to take a lock off the door: a file that
+is being written may be read when it is empty or half there.
 """
 
 import ssl
@@ -12,7 +13,7 @@ from time import monotonic
 
 import structlog
 
-from exporter.access import WebConfig
+from exporter.access import ClientAuth, WebConfig
 from exporter.web.access.tls import TlsRefused, server_context
 
 _log = structlog.get_logger(__name__)
@@ -20,6 +21,7 @@ _log = structlog.get_logger(__name__)
 # A file that a refused web config names, and that nobody watches, may have come since.
 RETRY_SECONDS = 10.0
 _NO_SWITCH = "TLS cannot be switched on or off while running; restart for that"
+_NO_OPENING = "`{}` cannot be taken out while running; restart for that"
 
 _Signature = tuple[tuple[int, ...] | None, ...]
 
@@ -83,11 +85,25 @@ class Access:
             return
         if (new.tls is None) != (self._config.tls is None):
             raise TlsRefused(_NO_SWITCH)
+        for key in _locks(self._config):
+            if key not in _locks(new):
+                raise TlsRefused(_NO_OPENING.format(key))
         if new.tls != self._config.tls and new.tls:
             self._context = server_context(new.tls)
         self._config = new
         self._seen = None
         _log.info("web config reloaded")
+
+
+def _locks(config: WebConfig) -> tuple[str, ...]:
+    """Give the keys by which some are let in and others are not."""
+    held = {
+        "basic_auth_users": config.users,
+        "client_auth_type": config.tls
+        and config.tls.client_auth is ClientAuth.REQUIRED,
+        "client_allowed_sans": config.tls and config.tls.client_allowed_sans,
+    }
+    return tuple(key for key, holds in held.items() if holds)
 
 
 def _signature(path: Path) -> tuple[int, ...] | None:
