@@ -299,8 +299,8 @@ class Connections:
                 _log.exception("a connection could not be taken")
 
     def _make_room(self) -> bool:
-        """Close the connection that has waited longest, if one is not being served."""
-        waiting = [c for c in self._open if not c.serving]
+        """Close the connection that has waited longest, for a request or to be read."""
+        waiting = [c for c in self._open if not c.serving or c.writing_paused]
         now = self._loop.time()
         if now - self._told_at >= _FULL_TOLD_SECONDS:
             self._told_at = now

@@ -224,6 +224,44 @@ def test_a_reader_that_does_not_read(
     in_loop(story())
 
 
+def test_readers_that_do_not_read_make_room(
+    in_loop: InLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients that ask without end and read nothing keep nobody else out."""
+    monkeypatch.setattr(connections, "MAX_OPEN", 2)
+
+    async def story() -> None:
+        async with door() as (address, listeners), crowd(address, 2) as pairs:
+            for _, writer in pairs:
+                writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport
+                writer.write(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n" * 60_000)
+            assert listeners._connections is not None
+            held = listeners._connections._open
+            await until(lambda: sum(c.serving and c.writing_paused for c in held) == 2)
+            for _ in range(4):
+                assert (await ask(address))[2] == BODY
+
+    in_loop(story())
+
+
+def test_requests_ahead_of_their_answers(in_loop: InLoop) -> None:
+    """While one is served, no more is read than a few requests that wait."""
+
+    async def story() -> None:
+        async with door() as (address, listeners), crowd(address, 1) as [pair]:
+            assert listeners._connections is not None
+            await until(lambda: open_connections(listeners) == 1)
+            [held] = listeners._connections._open
+            _, writer = pair
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport
+            writer.write(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n" * 60_000)
+            await until(lambda: held.writing_paused)
+            wire: Any = held._wire
+            await until(lambda: not wire.is_reading())
+
+    in_loop(story())
+
+
 # --- requests that are refused
 
 
