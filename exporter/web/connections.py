@@ -15,7 +15,9 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestPayloadError
+from multidict import CIMultiDictProxy
 
 from exporter.web.access.current import Access
 from exporter.web.access.tls import allowed
@@ -51,7 +53,6 @@ _LOST = frozenset({errno.ECONNABORTED, errno.EPROTO})
 # A client that left, or never spoke; nothing to tell.
 _GONE = (HttpProcessingError, RequestPayloadError, ConnectionError)
 _FULL_TOLD_SECONDS = 60.0
-_CONTINUE = "100-continue"
 
 
 class Connection(web.RequestHandler):
@@ -249,6 +250,8 @@ class Connections:
         self._server = server
         self._answer = server.request_handler
         server.request_handler = self._begin
+        self._request: Callable[..., web.BaseRequest] = server.request_factory
+        server.request_factory = self._read
         self._access = access
         self._loop = asyncio.get_running_loop()
         self._open: dict[Connection, None] = {}
@@ -317,17 +320,21 @@ class Connections:
         return True
 
     async def _begin(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Serve a request, by what is expected of us only where we can keep it.
-
-        aiohttp answers an expectation before any middleware, and fails to where its
-        octets are no text.
-        """
         if isinstance(request.protocol, Connection):
             request.protocol.begin()
-        expected = request.headers.get(hdrs.EXPECT, _CONTINUE)
-        if expected.lower() != _CONTINUE:
-            return refusal(417, "nothing but `100-continue` can be expected")
         return await self._answer(request)
+
+    def _read(self, message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
+        """Take a request as if nothing were expected: its answer says it all.
+
+        aiohttp would answer an expectation ahead of the rate limit and the login; RFC
+        9110 10.1.1 allows a final answer at once, and no page reads a body.
+        """
+        if hdrs.EXPECT in message.headers:
+            fields = message.headers.copy()
+            del fields[hdrs.EXPECT]
+            message = message._replace(headers=CIMultiDictProxy(fields))
+        return self._request(message, *rest)
 
     def _take(self, accepted: socket.socket) -> None:
         tls = self._access.config.tls

@@ -52,7 +52,8 @@ def test_every_endpoint_asks(
 
     async def story() -> None:
         async with door(place.config) as (address, _):
-            status, fields, body = await ask(address, path, method=method)
+            expects = "Expect: 100-continue"
+            status, fields, body = await ask(address, path, expects, method=method)
 
         assert status == 401
         assert fields["www-authenticate"].startswith('Basic realm="')
