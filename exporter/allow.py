@@ -45,12 +45,13 @@ _REFUSED: tuple[_Range, ...] = (
     *_ranges("it is a link-local address", "169.254.0.0/16", "fe80::/10", "fec0::/10"),
     *_ranges("it is a multicast address", "224.0.0.0/4", "ff00::/8"),
     *_ranges("it is reserved", "240.0.0.0/4"),
-    # What clouds answer at beside 169.254.169.254: Azure's host, Alibaba, Oracle, AWS
-    # and Google over IPv6.
-    *_ranges("it is a cloud's metadata address", "168.63.129.16/32"),
-    *_ranges("it is a cloud's metadata address", "100.100.100.200/32"),
-    *_ranges("it is a cloud's metadata address", "192.0.0.192/32"),
-    *_ranges("it is a cloud's metadata address", "fd00:ec2::254/128", "fd20:ce::254"),
+    # What clouds answer at beside 169.254.169.254: Azure's host, Alibaba, Oracle's old
+    # one; over IPv6 AWS (with its resolver, its clock and the credentials of pods),
+    # Google, Oracle and Scaleway.
+    *_ranges("it is a cloud's metadata address", "168.63.129.16", "100.100.100.200"),
+    *_ranges("it is a cloud's metadata address", "192.0.0.192", "fd00:ec2::/32"),
+    *_ranges("it is a cloud's metadata address", "fd20:ce::254", "fd00:c1::a9fe:a9fe"),
+    *_ranges("it is a cloud's metadata address", "fd00:42::42"),
     # Deprecated or local translations: which IPv4 address they lead to is the
     # network's secret. RFC 4291 2.5.5.1, RFC 8215, RFC 4380, RFC 7915.
     *_ranges("it is a translated address", "::/96", "64:ff9b:1::/48"),
