@@ -145,19 +145,31 @@ def test_an_unknown_user_with_the_password_of_nobody() -> None:
     asyncio.run(story())
 
 
-def test_a_full_queue() -> None:
-    """One address has some places in it, another still gets in, and all end."""
+@pytest.mark.parametrize(
+    ("flood", "one_more", "other"),
+    [
+        ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1", "::ffff:192.0.2.99"),
+        ("2001:db8::{}", "2001:DB8::ffff:0:0:1", "2001:db8:0:1::1"),
+        ("fe80::{}%lo", "fe80::9", "2001:db8::1"),
+        ("", "", "192.0.2.1"),
+    ],
+)
+def test_a_full_queue(flood: str, one_more: str, other: str) -> None:
+    """One client has some places in it, another still gets in, and all end."""
 
     async def story() -> None:
         checks = Passwords()
         waiting = [
-            asyncio.create_task(checks.check(Login("dear", b"%d" % n), HASHES, "x"))
+            asyncio.create_task(
+                checks.check(Login("dear", b"%d" % n), HASHES, flood.format(n))
+            )
             for n in range(MAX_WAITING_OF_ONE)
         ]
         await asyncio.sleep(0)
         with pytest.raises(BusyError):
-            await checks.check(Login("dear", b"more"), HASHES, "x")
-        assert await checks.check(Login("dear", b"right"), HASHES, "y")
+            await checks.check(Login("dear", b"more"), HASHES, one_more)
+        assert await checks.check(Login("dear", b"right"), HASHES, other)
         assert not any(await asyncio.gather(*waiting))
         await asyncio.sleep(0)
         assert not checks._pending

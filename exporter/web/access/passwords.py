@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
+from ipaddress import IPv4Address, ip_address, ip_network
 
 import bcrypt
 
@@ -27,10 +28,11 @@ MAX_RIGHT = 1000
 MAX_WRONG = 1000
 # Checks that wait for the thread: at cost 10 some two seconds of it.
 MAX_WAITING = 32
-# Of these from one address, so that a flood from one leaves room for the others.
+# Of these from one client, so that a flood from one leaves room for the others.
 MAX_WAITING_OF_ONE = 4
 
 _SCHEME = "basic"
+_OF_ONE_CLIENT = 64  # bits of an IPv6 address
 _DUMMY_TAIL = "." * 22 + "0123456789012345678901234567890"
 
 
@@ -80,6 +82,8 @@ class Passwords:
     async def check(self, login: Login, users: Mapping[str, str], peer: str) -> bool:
         """Say whether a login is right; `peer` is the address that it came from.
 
+        All addresses of an IPv6 /64 are one client's (RFC 6177 2: a site has as many).
+
         Raises BusyError.
         """
         if len(login.password) > MAX_PASSWORD_OCTETS:
@@ -95,7 +99,7 @@ class Passwords:
             self._wrong.move_to_end(name)
             return False
         if name not in self._pending:
-            self._begin(name, peer, login.password, hashed, top)
+            self._begin(name, _client(peer), login.password, hashed, top)
         right = await asyncio.shield(self._pending[name])
         return right and known is not None
 
@@ -104,24 +108,26 @@ class Passwords:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _begin(
-        self, name: bytes, peer: str, password: bytes, hashed: str, top: int
+        self, name: bytes, client: str, password: bytes, hashed: str, top: int
     ) -> None:
         if (
             len(self._pending) >= MAX_WAITING
-            or self._waiting_of[peer] >= MAX_WAITING_OF_ONE
+            or self._waiting_of[client] >= MAX_WAITING_OF_ONE
         ):
             raise BusyError
         loop = asyncio.get_running_loop()
         checking = loop.run_in_executor(self._thread, _compare, password, hashed, top)
         self._pending[name] = checking
-        self._waiting_of[peer] += 1
-        checking.add_done_callback(partial(self._settle, name, peer))
+        self._waiting_of[client] += 1
+        checking.add_done_callback(partial(self._settle, name, client))
 
-    def _settle(self, name: bytes, peer: str, checked: "asyncio.Future[bool]") -> None:
+    def _settle(
+        self, name: bytes, client: str, checked: "asyncio.Future[bool]"
+    ) -> None:
         del self._pending[name]
-        self._waiting_of[peer] -= 1
-        if not self._waiting_of[peer]:
-            del self._waiting_of[peer]
+        self._waiting_of[client] -= 1
+        if not self._waiting_of[client]:
+            del self._waiting_of[client]
         if checked.cancelled() or checked.exception():
             return
         kept, most = (
@@ -136,6 +142,17 @@ class Passwords:
         for part in (login.user.encode(), hashed.encode(), login.password):
             digest.update(len(part).to_bytes(4, "big") + part)
         return digest.digest()
+
+
+def _client(peer: str) -> str:
+    """Give whose address this is: an IPv6 network, or the address itself."""
+    try:
+        address = ip_address(peer)
+    except ValueError:  # no address at all: a socket of the file system
+        return peer
+    if isinstance(address, IPv4Address) or address.ipv4_mapped:
+        return peer
+    return str(ip_network((int(address), _OF_ONE_CLIENT), strict=False))
 
 
 def _compare(password: bytes, hashed: str, top: int) -> bool:
