@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from exporter.history import Bounds, History
 from exporter.ledger import Account
@@ -18,6 +18,7 @@ from exporter.web.headers import secure
 from exporter.web.links import Links
 from exporter.web.on_demand import Ask, never, on_demand
 from exporter.web.pages import Pages
+from exporter.web.refusals import refusal
 from exporter.web.shown import Shown
 
 
@@ -54,6 +55,8 @@ class Sources(NamedTuple):
     probe: Ask = never
 
 
+# Typed by a person, or from a page of ours.
+_OWN_PAGES = frozenset({"none", "same-origin"})
 # What is written before the client has taken the rest; also the smallest page sliced.
 _SLICE_OCTETS = 256 * 1024
 # Longer than any scrape timeout in use; 75 MB in this time are 20 Mbit/s.
@@ -145,9 +148,22 @@ async def _config(request: web.Request) -> web.Response:
 
 
 async def _reload(request: web.Request) -> web.Response:
+    if _is_of_another_site(request):
+        return refusal(403, "a page of another site may not ask for a reload")
     complaint = await request.app[_SOURCES].reload()
     if complaint:
         return web.Response(
             status=500, text=f"The configuration was not reloaded:\n{complaint}\n"
         )
     return web.Response(text="The configuration was reloaded.\n")
+
+
+def _is_of_another_site(request: web.Request) -> bool:
+    """Whether a browser tells that a page from elsewhere made it ask.
+
+    `Sec-Fetch-Site` (W3C Fetch Metadata) comes by TLS only, `Origin` with every POST.
+    """
+    origin = request.headers.get(hdrs.ORIGIN)
+    return request.headers.get("Sec-Fetch-Site", "none") not in _OWN_PAGES or (
+        origin is not None and origin.partition("://")[2] != request.host
+    )

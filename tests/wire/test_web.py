@@ -447,3 +447,32 @@ def test_reload_is_not_read(in_loop: InLoop) -> None:
         assert (answer.status, site.reloads) == (405, 0)
 
     in_loop(story())
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"Origin": "http://evil.test"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.test"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://mail.test:9"}, 200),
+    ],
+)
+def test_reload_from_elsewhere(
+    fields: dict[str, str], status: int, in_loop: InLoop
+) -> None:
+    """A browser that shows a page of another site cannot reload, with any login."""
+
+    async def story() -> None:
+        site = Site()
+        async with served(site):
+            headers = {"Host": "mail.test:9", **fields}
+            answer = await site.ask("/-/reload", "POST", headers.items())
+
+        assert (answer.status, site.reloads) == (status, int(status == 200))
+
+    in_loop(story())
