@@ -6,7 +6,7 @@ ledger. A request that is given up takes its probe with it, which still says QUI
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -29,14 +29,20 @@ from exporter.probe.own import is_own
 from exporter.probe.reach import NotPermitted
 from exporter.probe.resolve import Address, literal
 from exporter.probe.run import World, probe
+from exporter.schedule.ending import ended_within
 from exporter.targets import Target
 from exporter.vocabulary import Refused
 from exporter.web.on_demand import Answer, Asked
 
 # A cancelled probe writes its QUIT and closes; nothing in it waits.
 _CANCEL_SECONDS = 1.0
+_IS_STOPPING = "This exporter is stopping."
 
 _log = structlog.get_logger(__name__)
+
+
+class _CutOff(Declined):
+    """A probe that had begun, and is counted as one that was cancelled."""
 
 
 class OnDemandProbes:
@@ -66,7 +72,8 @@ class OnDemandProbes:
             outcome = await self._probed(wish, config)
             seconds = time.monotonic() - begun
         except Declined as declined:
-            self._counts.refused(declined.cause)
+            if not isinstance(declined, _CutOff):
+                self._counts.refused(declined.cause)
             _log.debug("probe on demand refused", why=str(declined))
             return no_page_of(declined)
         target = wish.target
@@ -86,15 +93,15 @@ class OnDemandProbes:
         Gives how many probes had to be cancelled.
         """
         self._stopping = True
-        late = await _ended_within(grace, self._running)
+        late = await ended_within(grace, self._running)
         for task in late:
             task.cancel()
-        await _ended_within(_CANCEL_SECONDS, late)
+        await ended_within(_CANCEL_SECONDS, late)
         return len(late)
 
     async def _probed(self, wish: Wish, config: Config) -> Outcome:
         if self._stopping:
-            raise Declined(Refused.BUSY, "This exporter is stopping.")
+            raise Declined(Refused.BUSY, _IS_STOPPING)
         if len(self._running) >= config.on_demand.concurrency:
             raise Declined(
                 Refused.BUSY,
@@ -123,7 +130,7 @@ class OnDemandProbes:
         finally:
             task.cancel()  # nothing happens to one that is done
         if task.cancelled():
-            raise Declined(Refused.BUSY, "This exporter is stopping.")
+            raise _CutOff(Refused.BUSY, _IS_STOPPING)
         try:
             return task.result()
         except NotPermitted:
@@ -164,14 +171,3 @@ class _Gate:
     def declined(self) -> Declined:
         """Say that it is closed."""
         return Declined(Refused.FORBIDDEN, about_address(self._wish, self._why))
-
-
-async def _ended_within(
-    seconds: float, tasks: Iterable[asyncio.Task[Outcome]]
-) -> set[asyncio.Task[Outcome]]:
-    """Wait for the tasks; give those that did not end in time."""
-    running = set(tasks)
-    if not running:
-        return running
-    _, late = await asyncio.wait(running, timeout=seconds)
-    return late

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 
+from exporter.schedule.ending import ended_within
 from exporter.schedule.places import Places
 from exporter.schedule.restraint import Restraint
 from exporter.schedule.timetable import Slot, Timetable
@@ -118,10 +119,10 @@ class Schedule:
         self._disarm()
         for slot in list(self._waiting.values()):
             self._drop(slot)
-        late = await _ended_within(grace, self._tasks.values())
+        late = await ended_within(grace, self._tasks.values())
         for task in late:
             task.cancel()
-        await _ended_within(_CANCEL_LIMIT, late)
+        await ended_within(_CANCEL_LIMIT, late)
         return len(late)
 
     def _tick(self) -> None:
@@ -206,14 +207,3 @@ class Schedule:
             return loop.call_soon(self._tick, context=self._context)
         sleep = max(sleep, _SHORTEST_SLEEP)
         return loop.call_later(sleep, self._tick, context=self._context)
-
-
-async def _ended_within(
-    seconds: float, tasks: Iterable[asyncio.Task[None]]
-) -> set[asyncio.Task[None]]:
-    """Wait for the tasks; give those that did not end in time."""
-    running = set(tasks)
-    if not running:
-        return running
-    _, late = await asyncio.wait(running, timeout=seconds)
-    return late

@@ -679,8 +679,11 @@ def test_the_end_does_not_wait_for_ever(in_loop: InLoop) -> None:
             await site.await_count("probes_in_flight", 1)
             cancelled = await site.exporter.on_demand.stop(0.05)
             answer = await asking
+            await site.await_count("probes_cancelled_total", 1)
+            counted = await site.counted()
 
         assert (answer.status, cancelled) == (503, 1)
+        assert counted["refused_total[('cause', 'busy')]"] == 0
 
     in_loop(story())
 
