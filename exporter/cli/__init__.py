@@ -126,6 +126,16 @@ def _config_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _check_config(parser: argparse.ArgumentParser) -> None:
+    _config_file(parser)
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        metavar="FILE",
+        help="check this web configuration too (default: none)",
+    )
+
+
 def _web_and_log(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web.listen-address",
@@ -308,7 +318,7 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 _COMMANDS: dict[str, tuple[str, _Arguments]] = {
     "serve": ("probe the configured mail servers and serve their metrics", _serve),
     "probe": ("probe one mail server now and show the session", _probe),
-    "check-config": ("say whether the configuration is sound", _config_file),
+    "check-config": ("say whether the configuration is sound", _check_config),
     "demo": ("serve the metrics of local demo servers, good and bad", _web_and_log),
     "healthcheck": ("ask the running exporter whether it is well", _healthcheck),
     "schema": ("print the JSON Schema of the configuration", _nothing),

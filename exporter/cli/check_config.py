@@ -23,23 +23,45 @@ _OTHERS_READ = 0o004
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what the configuration comes to, or all that is wrong with it."""
-    path = Path(arguments.config_file)
+    path, web = Path(arguments.config_file), arguments.web_config_file
+    config, problems = None, 0
     try:
         config = load(path)
     except ConfigError as error:
-        print(error)
-        count = len(error.complaints)
-        it = "it" if count == 1 else "them"
-        print(f"{_counted(count, 'problem')}; mend {it} and try again.")
+        problems += _told(error)
+    problems += _web_problems(web) if web else 0
+    if config is None or problems:
+        it = "it" if problems == 1 else "them"
+        print(f"{_counted(problems, 'problem')}; mend {it} and try again.")
         return 1
-    for line in summary(path, config):
+    for line in summary(path, config, web):
         print(printable(line))
     return 0
 
 
-def summary(path: Path, config: Config) -> Iterator[str]:
+def _web_problems(web: str) -> int:
+    # aiohttp takes 0.2 s to load, which most checks need not wait for.
+    from exporter.cli.web import access  # noqa: PLC0415 -- see above
+    from exporter.web.access.tls import TlsRefused  # noqa: PLC0415 -- see above
+
+    try:
+        access(web)
+    except ConfigError as error:
+        return _told(error)
+    except TlsRefused as error:
+        print(f"{web}: {error}")
+        return 1
+    return 0
+
+
+def _told(error: ConfigError) -> int:
+    print(error)
+    return len(error.complaints)
+
+
+def summary(path: Path, config: Config, web: str | None = None) -> Iterator[str]:
     """Write what a sound configuration comes to, and what to do next."""
-    yield f"{path} is sound."
+    yield from (f"{file} is sound." for file in (path, web) if file)
     yield ""
     yield from _targets(config)
     yield from _domains(config)
@@ -48,7 +70,8 @@ def summary(path: Path, config: Config) -> Iterator[str]:
     warnings = tuple(warned(config))
     yield from (f"warning: {sentence}" for sentence in warnings)
     yield f"0 problems, {_counted(len(warnings), 'warning')}."
-    yield f"Next: mailserver-exporter serve --config.file={quote(str(path))}"
+    and_web = f" --web.config.file={quote(web)}" if web else ""
+    yield f"Next: mailserver-exporter serve --config.file={quote(str(path))}{and_web}"
 
 
 def _targets(config: Config) -> Iterator[str]:

@@ -26,13 +26,17 @@ def listening(arguments: argparse.Namespace) -> Listening:
         )
     return Listening(
         [parse_listen_address(a) for a in arguments.listen or [DEFAULT_LISTEN]],
-        _access(arguments.web_config_file),
+        access(arguments.web_config_file),
         read_prefix(arguments.route_prefix, arguments.external_url),
         arguments.systemd_socket,
     )
 
 
-def _access(file: str | None) -> Access | None:
+def access(file: str | None) -> Access | None:
+    """Read a web config, if there is one.
+
+    Raises ConfigError or TlsRefused.
+    """
     if not file:
         return None
     read = partial(load_web, Path(file))

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from exporter import cli
+from exporter.cli import web as web_flags
 from exporter.cli.check_config import MOST_SHOWN, _without_login
+from exporter.web.access.tls import TlsRefused
 
 SOUND = """\
 modules:
@@ -147,3 +149,70 @@ def test_problems_are_counted(
 
     assert cli.main(["check-config", "--config.file", str(path)]) == 1
     assert capsys.readouterr().out.endswith("\n2 problems; mend them and try again.\n")
+
+
+WEB = "rate_limit: {interval: 1s, burst: 9}\n"
+USERS = "basic_auth_users: {a: plain}\n"
+
+
+def test_a_web_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told of beside the other, and in the command that is next."""
+    path, web = tmp_path / "a.yaml", tmp_path / "web.yml"
+    path.write_text("targets: [a.test]\n")
+    web.write_text(WEB)
+    given = [f"--config.file={path}", f"--web.config.file={web}"]
+
+    assert cli.main(["check-config", *given]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"{path} is sound.\n{web} is sound.\n")
+    assert told.endswith(f"Next: mailserver-exporter serve {' '.join(given)}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "web", "count"),
+    [
+        ("targets: [a.test]\n", USERS, "1 problem; mend it"),
+        ("targets: 1\n", USERS, "2 problems; mend them"),
+        ("targets: 1\n", WEB, "1 problem; mend it"),
+    ],
+)
+def test_problems_of_both(
+    text: str,
+    web: str,
+    count: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is wrong with either is told at once, each with its file."""
+    path, file = tmp_path / "a.yaml", tmp_path / "web.yml"
+    path.write_text(text)
+    file.write_text(web)
+    given = [f"--config.file={path}", f"--web.config.file={file}"]
+
+    assert cli.main(["check-config", *given]) == 1
+    told = capsys.readouterr().out
+    assert (f"{path}:" in told, f"{file}:" in told) == (text[-2] == "1", web is USERS)
+    assert told.endswith(f"{count} and try again.\n")
+    assert "plain" not in told.replace(str(tmp_path), "")
+
+
+def test_a_pair_that_openssl_does_not_take(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What only OpenSSL finds wrong is one more problem."""
+    path = tmp_path / "a.yaml"
+    path.write_text("targets: [a.test]\n")
+
+    def refuse(_: object) -> None:
+        raise TlsRefused("OpenSSL does not take it")
+
+    monkeypatch.setattr(web_flags, "access", refuse)
+    given = [f"--config.file={path}", "--web.config.file=web.yml"]
+    assert cli.main(["check-config", *given]) == 1
+    assert capsys.readouterr().out == (
+        "web.yml: OpenSSL does not take it\n1 problem; mend it and try again.\n"
+    )
