@@ -6,7 +6,7 @@ says what may be asked.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -71,7 +71,7 @@ class Api:
             "targets": targets,
         }
 
-    def target(self, name: str) -> dict[str, Any] | None:
+    async def target(self, name: str) -> dict[str, Any] | None:
         """Give a target with its sessions; nothing where none has this name."""
         account = self._shown.accounts().get(name)
         if account is None:
@@ -80,8 +80,8 @@ class Api:
         return {
             "status": "success",
             "target": _entry(account),
-            "sessions": [document(target, one) for one in kept.sessions],
-            "failed_sessions": [document(target, one) for one in kept.failures],
+            "sessions": await _documents(target, kept.sessions),
+            "failed_sessions": await _documents(target, kept.failures),
         }
 
     async def _answer_targets(self, request: web.Request) -> web.Response:
@@ -91,10 +91,20 @@ class Api:
             return await _error(HTTPStatus.BAD_REQUEST, str(complaint))
 
     async def _answer_target(self, request: web.Request) -> web.Response:
-        found = self.target(asked_name(request))
+        found = await self.target(asked_name(request))
         if found is None:
             return await _error(HTTPStatus.NOT_FOUND, NO_SUCH)
         return await _answer(HTTPStatus.OK, found)
+
+
+async def _documents(
+    target: Target, sessions: Iterable[Outcome]
+) -> list[dict[str, Any]]:
+    told = []
+    for session in sessions:
+        told.append(document(target, session))
+        await asyncio.sleep(0)  # one may have hundreds of lines
+    return told
 
 
 async def _answer(status: int, body: dict[str, Any]) -> web.Response:
