@@ -55,8 +55,8 @@ class Sources(NamedTuple):
     probe: Ask = never
 
 
-# Typed by a person, or from a page of ours.
-_OWN_PAGES = frozenset({"none", "same-origin"})
+# What `Sec-Fetch-Site` says of a page that is not ours.
+_ELSEWHERE = frozenset({"cross-site", "same-site"})
 # What is written before the client has taken the rest; also the smallest page sliced.
 _SLICE_OCTETS = 256 * 1024
 # Longer than any scrape timeout in use; 75 MB in this time are 20 Mbit/s.
@@ -164,6 +164,6 @@ def _is_of_another_site(request: web.Request) -> bool:
     `Sec-Fetch-Site` (W3C Fetch Metadata) comes by TLS only, `Origin` with every POST.
     """
     origin = request.headers.get(hdrs.ORIGIN)
-    return request.headers.get("Sec-Fetch-Site", "none") not in _OWN_PAGES or (
+    return request.headers.get("Sec-Fetch-Site") in _ELSEWHERE or (
         origin is not None and origin.partition("://")[2] != request.host
     )
