@@ -1396,6 +1396,9 @@ EXPECTATIONS = (
     _row("X319", "the text of an expected refusal counts too",
         _expecting(E, Expect(greeting=frozenset({554}), banner="no SMTP")),
         (b"554 mx.test go away\r\n", QUI), "554 clean greeting unexpected_text"),
+    _row("X348", "another server greets",
+        _expecting(E, Expect(banner=r"^mx\.test ")), (b"220 other.test\r\n", QUI),
+        "220 clean greeting unexpected_text"),
     _row("X320", "extensions that must be there",
         _expecting(E, Expect(extensions=frozenset({"SIZE", "8BITMIME"}))),
         (GRT, EHL, QUI)),
@@ -1819,6 +1822,51 @@ INSIDE_TLS = (
     _row("XT38", "STARTTLS is answered by 421", SO,
         (GRT, EHS, STS, b"421 4.3.2 shutting down\r\n", FIN),
         "220 code_421 starttls unavailable"),
+)
+
+# What submission servers offer, and widespread checks ask for.
+SUBMISSION = _expecting(S, Expect(extensions=frozenset({"AUTH"})))
+EH_OF_SUBMISSION = _offering(b"PIPELINING", b"STARTTLS", b"DSN")
+EH_OF_SUBMISSION_INSIDE = _offering(b"AUTH PLAIN LOGIN", b"DSN")
+
+
+def _submission(
+    *inside: Step | bytes | Script,
+    greeting: bytes = b"220 mx.test ESMTP ready\r\n",
+    offer: Script = EH_OF_SUBMISSION,
+    tls: Step | None = None,
+) -> Script:
+    """Grant STARTTLS; `inside` is what happens once TLS stands."""
+    return script(greeting, offer, STARTTLS, tls or _tls(), *inside)
+
+
+SUBMISSIONS = (
+    _row("XT60", "submission with AUTH", SUBMISSION,
+        (_submission(EH_OF_SUBMISSION_INSIDE, QUI_TLS),), tls="GOOD notify"),
+    _row("XT61", "STARTTLS is the last keyword", SUBMISSION,
+        (_submission(EH_OF_SUBMISSION_INSIDE, QUI_TLS,
+                     offer=script(EHLO, b"250-mx.test\r\n250 STARTTLS\r\n")),),
+        tls="GOOD notify"),
+    _row("XT62", "AUTH is the last keyword", SUBMISSION,
+        (_submission(EHLO, b"250-mx.test\r\n250 AUTH PLAIN\r\n", QUI_TLS),),
+        tls="GOOD notify"),
+    _row("XT63", "a greeting without the word ESMTP", SUBMISSION,
+        (_submission(EH_OF_SUBMISSION_INSIDE, QUI_TLS,
+                     greeting=b"220 mx.test Service ready\r\n"),),
+        tls="GOOD notify"),
+    _row("XT64", "AUTH is not offered inside TLS", SUBMISSION,
+        (_submission(EHL, QUI_TLS),), "220 clean ehlo_tls not_offered",
+        tls="GOOD notify"),
+    _row("XT65", "the certificate has expired", SUBMISSION,
+        (_submission(QUI_TLS, tls=_tls(Kind.EXPIRED)),), "220 clean tls cert_expired",
+        tls="EXPIRED notify cert_expired"),
+    _row("XT66", "QUIT is answered by 421", SUBMISSION,
+        (_submission(EH_OF_SUBMISSION_INSIDE, QUIT, b"421 4.3.0 closing\r\n", NOTIFY,
+                     FIN),),
+        "220 code_421 quit unavailable", tls="GOOD notify"),
+    _row("XT67", "closed at QUIT", SUBMISSION,
+        (_submission(EH_OF_SUBMISSION_INSIDE, QUIT, NOTIFY, FIN),),
+        "220 fin_without_221 quit eof", tls="GOOD notify"),
 )
 
 ENCRYPTED_EXCHANGERS = (
@@ -2289,6 +2337,7 @@ SCENARIOS = tuple(
             *GOOD_CERTIFICATES,
             *HANDSHAKES,
             *INSIDE_TLS,
+            *SUBMISSIONS,
             *WITHOUT_RECORDS,
         )
     )

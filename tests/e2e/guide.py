@@ -1,0 +1,73 @@
+"""docs/migration.md, read by a program: the old modules, the new ones, the differences.
+
+What is compared is what the page says and nothing else, so nothing is added here but
+what belongs to the place: names, files, and the shorter limits of a test.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+PAGE = Path(__file__).parents[2] / "docs/migration.md"
+
+_VERDICTS = {"1": True, "0": False}
+
+
+class Difference(NamedTuple):
+    """Two verdicts that are not the same."""
+
+    module: str
+    row: str
+    theirs: bool
+    ours: bool
+
+
+def section(title: str) -> str:
+    """Give what stands under a heading of the second level."""
+    _, _, rest = PAGE.read_text().partition(f"\n## {title}\n")
+    return rest.partition("\n## ")[0]
+
+
+def configurations() -> tuple[str, str]:
+    """Give blackbox_exporter's configuration and ours, as they stand in the page."""
+    fenced = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    old, new = fenced.findall(section("Modules"))
+    return old, new
+
+
+def counts() -> tuple[int, int]:
+    """Give how many servers, and how many differences, the page speaks of."""
+    servers, listed = re.findall(
+        r"same ([0-9]+) servers|\[([0-9]+) that", PAGE.read_text()
+    )
+    return int(servers[0]), int(listed[1])
+
+
+def modules(text: str, here: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read the modules of a configuration, with the words of this place in it."""
+    for word, other in (here or {}).items():
+        text = text.replace(word, other)
+    loaded: dict[str, Any] = yaml.safe_load(text)["modules"]
+    return loaded
+
+
+def differences() -> list[Difference]:
+    """Read the table; the last column is `module`: ROW ROW; `module`: ROW."""
+    return [*_differences()]
+
+
+def _differences() -> Iterator[Difference]:
+    for line in section("Where the verdicts differ").splitlines():
+        if not line.startswith("| ") or line.startswith("| what"):
+            continue
+        _, theirs, ours, because, rows = line.strip("| ").split(" | ")
+        assert because
+        for some in rows.split("; "):
+            module, _, ids = some.partition(": ")
+            for one in ids.split():
+                yield Difference(
+                    module.strip("`"), one, _VERDICTS[theirs], _VERDICTS[ours]
+                )
