@@ -40,7 +40,7 @@ coverage: $(VENV)/.testable
 
 docs: $(VENV)/.runnable
 	$(BIN)/mailserver-exporter schema > config.schema.json
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 # What the e2e ring holds the pages against: accessibility, as a script for a browser.
 axe: $(AXE)/axe.min.js

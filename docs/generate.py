@@ -1,12 +1,15 @@
-"""Writes docs/vocabulary.md from the code's own tables; a test holds it current.
+"""Writes docs/vocabulary.md from the code's own tables, and docs/configuration.md.
 
-python docs/generate.py
+Tests hold both current.
+
+python -m docs.generate
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from docs.keys import CONFIGURATION, configuration
 from exporter.diagnosis.sidelights import GOODBYES, QUIRKS
 from exporter.diagnosis.table import TABLE, Row, seen
 from exporter.vocabulary import (
@@ -153,3 +156,4 @@ def _phases(reason: Reason) -> str:
 
 if __name__ == "__main__":
     VOCABULARY.write_text(vocabulary(), encoding="utf-8")
+    CONFIGURATION.write_text(configuration(), encoding="utf-8")
