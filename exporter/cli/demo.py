@@ -29,9 +29,10 @@ def _begin(where: Listening) -> Coroutine[Any, Any, None]:
 
 
 def urls(where: Listening, opened: Sequence[ListenAddress]) -> list[str]:
-    """Give what a browser of this machine asks for, without a slash at the end."""
+    """Give what a browser of this machine asks for, each once, without a last slash."""
     scheme = "https" if where.access and where.access.config.tls else "http"
-    return [f"{scheme}://{_reached(one)}{where.prefix.routes}" for one in opened]
+    found = (f"{scheme}://{_reached(one)}{where.prefix.routes}" for one in opened)
+    return [*dict.fromkeys(found)]
 
 
 def where_to_look(pages: Sequence[str], targets: Sequence[Target]) -> Iterator[str]:

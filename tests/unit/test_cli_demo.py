@@ -36,6 +36,13 @@ def test_every_address_is_this_machine() -> None:
         assert urls(Listening([]), opened) == ["http://localhost:10525"]
 
 
+def test_both_families_are_one_page() -> None:
+    """Who listens everywhere on IPv4 and on IPv6 is named once."""
+    opened = [ListenAddress("0.0.0.0", 10525), ListenAddress("::", 10525)]  # noqa: S104 -- nothing is bound
+
+    assert urls(Listening([]), opened) == ["http://localhost:10525"]
+
+
 def test_below_a_prefix() -> None:
     """Who serves below a prefix is looked at there."""
     where = Listening([], prefix=Prefix("/mail", "/other"))

@@ -25,6 +25,7 @@ README = ROOT / "README.md"
 METRICS = ROOT / "docs/metrics.md"
 TLS = ROOT / "docs/tls.md"
 TARGETS = ROOT / "docs/targets.md"
+FAQ = ROOT / "docs/faq.md"
 ON_DEMAND = ROOT / "docs/on-demand.md"
 DECISIONS = ROOT / "docs/decisions"
 
@@ -189,10 +190,10 @@ def test_the_readme_names_the_example() -> None:
     assert "(config.example.yaml)" in read(README)
 
 
-# --- what the pages on TLS and targets show
+# --- configurations that other pages show
 
 
-@pytest.mark.parametrize("page", [TLS, TARGETS], ids=["tls", "targets"])
+@pytest.mark.parametrize("page", [TLS, TARGETS, FAQ], ids=["tls", "targets", "faq"])
 def test_configurations_are_sound(page: Path) -> None:
     """Each configuration shown there is read without a complaint."""
     shown = [text for text in code_blocks(page, "yaml") if not text.startswith("- ")]
