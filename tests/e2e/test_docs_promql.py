@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.demo.servers import DEMO
+from tests.e2e.conftest import Scraping
+
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -49,6 +52,15 @@ def test_expressions(page: Path, peer: Callable[[str], Path], tmp_path: Path) ->
     )
 
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_expressions_run(demo_metrics: str, scraping: Scraping) -> None:
+    """Each expression is answered by a Prometheus that scrapes the demo."""
+    with scraping(demo_metrics) as prometheus:
+        prometheus.await_value("count(smtp_probe_success)", len(DEMO))
+        for page in pages():
+            for expression in expressions(page.read_text()):
+                prometheus.query(expression)  # raises where it cannot be run
 
 
 def test_expressions_are_found() -> None:
