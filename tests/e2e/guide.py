@@ -13,6 +13,7 @@ import yaml
 
 PAGE = Path(__file__).parents[2] / "docs/migration.md"
 
+_FENCED = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VERDICTS = {"1": True, "0": False}
 
 
@@ -33,17 +34,22 @@ def section(title: str) -> str:
 
 def configurations() -> tuple[str, str]:
     """Give blackbox_exporter's configuration and ours, as they stand in the page."""
-    fenced = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    old, new = fenced.findall(section("Modules"))
+    old, new = _FENCED.findall(section("Modules"))
     return old, new
 
 
 def counts() -> tuple[int, int]:
-    """Give how many servers, and how many differences, the page speaks of."""
-    servers, listed = re.findall(
-        r"same ([0-9]+) servers|\[([0-9]+) that", PAGE.read_text()
+    """Give how many probes, and how many differences, the page speaks of."""
+    probes, listed = re.findall(
+        r"same ([0-9]+) probes|\[([0-9]+) that", PAGE.read_text()
     )
-    return int(servers[0]), int(listed[1])
+    return int(probes[0]), int(listed[1])
+
+
+def blocks(kind: str) -> list[str]:
+    """Give the YAML of the page that begins with this key."""
+    found = _FENCED.findall(PAGE.read_text())
+    return [text for text in found if text.startswith(f"{kind}:")]
 
 
 def modules(text: str, here: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -8,8 +8,9 @@ the page says so and why, and nowhere else.
 import asyncio
 import base64
 import json
+import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +18,22 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.config import load
+from exporter.config import load, parse
 from exporter.demo.listener import ScriptedServer, closed_port
 from exporter.targets import Module, SecretSource, Timeouts
 from tests.e2e.blackbox import running_blackbox, success
-from tests.e2e.guide import Difference, configurations, counts, differences, modules
-from tests.e2e.programs import running_exporter
+from tests.e2e.guide import (
+    Difference,
+    blocks,
+    configurations,
+    counts,
+    differences,
+    modules,
+)
+from tests.e2e.programs import EXPORTER, running_exporter
 from tests.scenarios import (
     CERTIFICATE_FILES,
     LIMITS,
@@ -38,9 +47,12 @@ from tests.wire.ports import filtered_port
 BLACKBOX = "prometheus-blackbox-exporter"
 # Longer than a server of a row takes that is late and in time (1.2 s), shorter than one
 # that is too late (3 s).
-DEADLINE = "2500ms"
+DEADLINE = "2900ms"
 INTERVAL = "15s"  # in which each target has its first probe
-AT_ONCE = 60  # more would make the servers late on a busy machine
+AT_ONCE = 40  # more would make the servers late on a busy machine
+# On a very busy one some are late all the same: those that seem to differ from what is
+# told are looked at again, a few at a time, and then one by one.
+AGAIN = (4, 1)
 PATIENCE = 60.0
 
 # The words of the page that mean something else at this place.
@@ -61,7 +73,7 @@ _OPEN, _NOT_TCP = (Port.OPEN, Port.CLOSED, Port.FILTERED), "unix:"
 _BY_ID = {row.id: row for row in SCENARIOS}
 
 Modules = dict[str, dict[str, Any]]
-Verdicts = Mapping[str, bool]
+Verdicts = dict[str, bool]
 
 
 class Pair(NamedTuple):
@@ -83,11 +95,10 @@ class Place(NamedTuple):
     ours: int
     theirs: int
 
-    @property
-    def target(self) -> str:
-        """The address as blackbox_exporter is asked for it."""
+    def at(self, port: int) -> str:
+        """Give the address of one of the two as a target is written."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.theirs}"
+        return f"{host}:{port}"
 
 
 def test_the_guide_migrates_every_module() -> None:
@@ -97,7 +108,29 @@ def test_the_guide_migrates_every_module() -> None:
     assert modules(old).keys() == modules(new).keys()
 
 
-@pytest.mark.timeout(120)
+def test_the_other_configurations(tmp_path: Path) -> None:
+    """Whom strangers may have probed, and where targets are, is written soundly."""
+    (on_demand,), (*_, scheduled) = blocks("on_demand"), blocks("modules")
+    keys = yaml.safe_load(on_demand)
+    keys["modules"] = {name: {"tls": "none"} for name in keys["on_demand"]["modules"]}
+
+    assert parse(json.dumps(keys), path=tmp_path / "a.yaml").on_demand.enabled
+    assert parse(scheduled, path=tmp_path / "b.yaml").discovery
+
+
+@pytest.mark.peer("promtool")
+def test_scrape_configurations(peer: Callable[[str], Path], tmp_path: Path) -> None:
+    """Prometheus takes both ways to scrape."""
+    both = blocks("scrape_configs")
+    for number, text in enumerate(both):
+        file = tmp_path / f"{number}.yml"
+        file.write_text(text)
+        subprocess.run([peer("promtool"), "check", "config", file], check=True)
+
+    assert len(both) == 2
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.peer(BLACKBOX)
 async def test_verdicts(peer: Callable[[str], Path], tmp_path: Path) -> None:
     """Both say the same of every server, but for those that the page lists."""
@@ -120,24 +153,39 @@ async def test_verdicts(peer: Callable[[str], Path], tmp_path: Path) -> None:
             running_exporter("serve", "--config.file", config_yaml)
         )
         theirs_say, we_say = await asyncio.gather(
-            _ask_blackbox(url, places), _await_ours(address, len(pairs))
+            _ask_blackbox(url, places, AT_ONCE), _await_ours(address, len(pairs))
         )
         await asyncio.to_thread(exporter.stop)  # the servers hear its last QUIT
+        for few in AGAIN:
+            odd = [one for one in places if not _is_told(one[0], theirs_say, we_say)]
+            theirs_say |= await _ask_blackbox(url, odd, few)
+            we_say |= await _ask_ours(config_yaml, odd, few)
 
     seen = [
         Difference(pair.module, pair.row.id, theirs_say[pair.name], we_say[pair.name])
         for pair in pairs
         if theirs_say[pair.name] != we_say[pair.name]
     ]
-    wrong = [
-        pair.name
-        for pair in pairs
-        if _is_told(pair.row) and we_say[pair.name] != pair.row.ok
-    ]
+    wrong = [pair.name for pair in pairs if not _is_right(pair, we_say)]
     assert wrong == []
+    assert sorted(seen) == sorted(differences())
     assert counts() == (len(pairs), len(seen))
 
-    assert sorted(seen) == sorted(differences())
+
+def _is_told(pair: Pair, theirs_say: Verdicts, we_say: Verdicts) -> bool:
+    """Whether the page says what the two have said of a server."""
+    theirs, ours = theirs_say[pair.name], we_say[pair.name]
+    listed = {(one.module, one.row): one for one in differences()}
+    told = listed.get((pair.module, pair.row.id))
+    as_told = (told.theirs, told.ours) == (theirs, ours) if told else theirs == ours
+    return as_told and _is_right(pair, we_say)
+
+
+def _is_right(pair: Pair, we_say: Verdicts) -> bool:
+    """Whether ours is the table's verdict, where that is one for usual limits."""
+    module = pair.row.module
+    usual = module.timeouts == LIMITS and module.timeout == 12.0
+    return not usual or we_say[pair.name] == pair.row.ok
 
 
 def _theirs(old: Modules, files: Path) -> Modules:
@@ -188,11 +236,6 @@ def _asks(module: Module) -> Module:
     )
 
 
-def _is_told(row: Scenario) -> bool:
-    """Whether the row's verdict is one for usual limits, as the page's modules have."""
-    return row.module.timeouts == LIMITS and row.module.timeout == 12.0
-
-
 async def _opened(row: Scenario, stack: AsyncExitStack) -> Place:
     """Open the server of a row, once for each of the two.
 
@@ -229,16 +272,47 @@ def _scheduled(places: Sequence[tuple[Pair, Place]]) -> dict[str, Any]:
     }
 
 
-async def _ask_blackbox(url: str, places: Sequence[tuple[Pair, Place]]) -> Verdicts:
-    turns = asyncio.Semaphore(AT_ONCE)
+async def _ask_blackbox(
+    url: str, places: Sequence[tuple[Pair, Place]], at_once: int
+) -> Verdicts:
     async with aiohttp.ClientSession() as session:
 
-        async def ask(pair: Pair, place: Place) -> tuple[str, bool]:
-            async with turns:
-                verdict = await success(session, url, pair.module, place.target)
-            return pair.name, verdict
+        async def ask(pair: Pair, place: Place) -> bool:
+            return await success(session, url, pair.module, place.at(place.theirs))
 
-        return dict(await asyncio.gather(*(ask(*item) for item in places)))
+        return await _each(ask, places, at_once)
+
+
+async def _ask_ours(
+    config: Path, places: Sequence[tuple[Pair, Place]], at_once: int
+) -> Verdicts:
+    """Probe once by hand; 0 is success and 1 failure."""
+
+    async def ask(pair: Pair, place: Place) -> bool:
+        process = await asyncio.create_subprocess_exec(
+            *(EXPORTER, "probe", place.at(place.ours)),
+            *(f"--config.file={config}", f"--module={pair.module}"),
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        code = await process.wait()
+        assert code in {0, 1}
+        return code == 0
+
+    return await _each(ask, places, at_once)
+
+
+async def _each(
+    ask: Callable[[Pair, Place], Awaitable[bool]],
+    places: Sequence[tuple[Pair, Place]],
+    at_once: int,
+) -> Verdicts:
+    turns = asyncio.Semaphore(at_once)
+
+    async def in_turn(pair: Pair, place: Place) -> tuple[str, bool]:
+        async with turns:
+            return pair.name, await ask(pair, place)
+
+    return dict(await asyncio.gather(*(in_turn(*one) for one in places)))
 
 
 async def _await_ours(address: str, count: int) -> Verdicts:
