@@ -9,7 +9,7 @@ SECONDS ?= 600
 
 AXE := .cache/axe-core
 
-.PHONY: axe screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
+.PHONY: axe dashboards screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -41,6 +41,9 @@ coverage: $(VENV)/.testable
 docs: $(VENV)/.runnable
 	$(BIN)/mailserver-exporter schema > config.schema.json
 	$(BIN)/python -m docs.generate
+
+dashboards: $(VENV)/.runnable
+	$(BIN)/python -m deploy.grafana.generate
 
 # What the e2e ring holds the pages against: accessibility, as a script for a browser.
 axe: $(AXE)/axe.min.js

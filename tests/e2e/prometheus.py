@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.programs import PATIENCE, free_port, running
 
@@ -27,12 +28,38 @@ class Prometheus:
 
     def query(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
         """Give an instant query's vector: sorted label pairs to value."""
-        query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"{self._api}?{query}", timeout=5) as answer:  # noqa: S310 -- our own, on loopback
-            results = json.load(answer)["data"]["result"]
+        results = self._results("query", query=expression)
         return {
             tuple(sorted(r["metric"].items())): float(r["value"][1]) for r in results
         }
+
+    def query_range(
+        self, expression: str, seconds: float
+    ) -> dict[tuple[tuple[str, str], ...], list[float]]:
+        """Give a range query's matrix over the last seconds, a value each second."""
+        end = time.time()
+        results = self._results(
+            "query_range", query=expression, start=end - seconds, end=end, step=1
+        )
+        return {
+            tuple(sorted(r["metric"].items())): [float(v) for _, v in r["values"]]
+            for r in results
+        }
+
+    def label_values(self, selector: str, label: str) -> list[str]:
+        """Give the values of a label among the series of a selector."""
+        query = urllib.parse.urlencode({"match[]": selector})
+        address = self._api.replace("query", f"label/{label}/values?{query}")
+        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 -- our own, on loopback
+            values: list[str] = json.load(answer)["data"]
+        return values
+
+    def _results(self, kind: str, **parameters: object) -> list[dict[str, Any]]:
+        asked = urllib.parse.urlencode(parameters)
+        address = self._api.replace("query", f"{kind}?{asked}")
+        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 -- our own, on loopback
+            results: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return results
 
     def await_error(self, instance: str, what: str) -> None:
         """Wait until the last scrape of an instance has failed, and so."""
