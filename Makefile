@@ -8,8 +8,9 @@ CONFIG ?= config.yaml
 SECONDS ?= 600
 
 AXE := .cache/axe-core
+SCHEMA := .cache/grafana-schema
 
-.PHONY: axe dashboards screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
+.PHONY: axe dashboards grafana-schema screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -52,6 +53,14 @@ $(AXE)/axe.min.js:
 	@mkdir -p $(AXE)
 	@cd $(AXE) && npm pack --silent axe-core@4.14.1 >/dev/null && \
 	  tar -xzf axe-core-*.tgz --strip-components=1 package/axe.min.js && rm axe-core-*.tgz
+
+# What it holds the dashboards against: Grafana's own types, and who reads them.
+grafana-schema: $(SCHEMA)/node_modules/typescript
+
+$(SCHEMA)/node_modules/typescript:
+	@mkdir -p $(SCHEMA)
+	@npm install --silent --no-save --ignore-scripts --prefix $(SCHEMA) \
+	  @grafana/schema@13.2.3 typescript@5.9.3 >/dev/null
 
 # The pictures of the documentation: the demo, as a browser shows it.
 screenshots: $(VENV)/.testable
