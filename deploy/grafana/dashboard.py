@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from deploy.grafana.panels import DATASOURCE, Json, Panel, Query
 
 COLUMNS = 24
+# Enough for a trend; each costs Prometheus a look at every target.
+FEW_POINTS = 120
 TAG = "mailserver-exporter"
 OVERVIEW, TARGET, TLS, EXPORTER = (
     "mailserver-overview",
@@ -36,7 +38,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """One dashboard; `matchers` are those of `{@targets}` beside job and instance."""
+    """One dashboard; `matchers` are those of `{@targets}` beside job and instance.
+
+    `points` bounds what is asked over time where a point is a sum over all targets.
+    """
 
     uid: str
     title: str
@@ -45,6 +50,7 @@ class Dashboard:
     variables: tuple[Json, ...]
     rows: tuple[Row, ...]
     links: tuple[Json, ...] = ()
+    points: int | None = None
 
     def json(self) -> Json:
         """Write it as Grafana stores it."""
@@ -89,8 +95,9 @@ class Dashboard:
                 top += height
 
     def _told(self, panel: Panel) -> Panel:
-        asked = (replace(q, expr=self._matched(q)) for q in panel.queries)
-        return replace(panel, queries=tuple(asked))
+        asked = tuple(replace(q, expr=self._matched(q)) for q in panel.queries)
+        points = None if asked[0].instant else self.points
+        return replace(panel, queries=asked, points=points)
 
     def _matched(self, query: Query) -> str:
         targets = ",".join(filter(None, (_OWN, self.matchers)))

@@ -61,9 +61,11 @@ class Panel:
     transformations: tuple[Json, ...] = ()
     width: int = 8
     height: int = 8
+    points: int | None = None  # over time, at most; None: as many as it has pixels
 
     def json(self) -> Json:
         """Write all but its id and place."""
+        points = {} if self.points is None else {"maxDataPoints": self.points}
         refs = (chr(ord("A") + place) for place in range(len(self.queries)))
         return {
             "datasource": DATASOURCE,
@@ -82,7 +84,7 @@ class Panel:
             "title": self.title,
             "transformations": list(self.transformations),
             "type": self.kind,
-        }
+        } | points
 
 
 # --- the kinds

@@ -8,6 +8,7 @@ exporters that probe one target count once, with the worse of what they see.
 from deploy.grafana.dashboard import (
     BAR,
     CELL,
+    FEW_POINTS,
     MODULE,
     MX_DOMAIN,
     OVERVIEW,
@@ -47,13 +48,20 @@ MOST_ROWS = 200  # of a table: as many as somebody reads, when all targets fail 
 _SUCCESS = "min by (target) (smtp_probe_success{@targets})"
 _GREETED = "min by (target) (smtp_banner_present{@targets})"
 _GRACEFUL = "min by (target) (smtp_graceful_close{@targets})"
+_ENDS = "count by (close) (max by (target, close) (smtp_session_end{@targets}))"
 _MODULES_GREETING = (
     'rate(smtp_module_latency_seconds_bucket{@exporter,module=~"$module",'
     'phase="greeting"}[$__rate_interval])'
 )
+_MODULES_SUM, _MODULES_COUNT = (
+    f"sum by (phase) (rate(smtp_module_latency_seconds_{of}"
+    '{@exporter,module=~"$module"}[$__rate_interval]))'
+    for of in ("sum", "count")
+)
+# Few series, where those of each target would be a hundred for each.
 _ALL_OF_A_MODULE = (
-    "Completed greetings of all targets of the chosen modules: the histogram has no "
-    "targets, so neither Targets nor Mail domain nor Filters narrow it down."
+    "Of all targets of the chosen modules: their histogram has no targets, so neither "
+    "Targets nor Mail domain nor Filters narrow it down."
 )
 # The labels of the failure, and the last success as its value: 0 where there was none.
 _FAILING_SINCE = (
@@ -215,7 +223,7 @@ _GREETING = (
     ),
     lines(
         "Greeting latency",
-        _ALL_OF_A_MODULE,
+        f"How long complete greetings took. {_ALL_OF_A_MODULE}",
         *(
             Query(
                 f"histogram_quantile({part}, sum by (le) ({_MODULES_GREETING}))", name
@@ -234,20 +242,15 @@ _GREETING = (
     ),
     heat(
         "Greetings by latency",
-        _ALL_OF_A_MODULE + " The colour tells how many a second.",
+        "Complete greetings by how long they took; the colour tells how many a second. "
+        + _ALL_OF_A_MODULE,
         f"sum by (le) ({_MODULES_GREETING})",
         unit="s",
     ),
     lines(
         "Time by phase",
-        "How long each phase took in the mean, of those that completed.",
-        Query(
-            "sum by (phase) "
-            "(rate(smtp_phase_latency_seconds_sum{@targets}[$__rate_interval]))"
-            " / sum by (phase) "
-            "(rate(smtp_phase_latency_seconds_count{@targets}[$__rate_interval]))",
-            "{{phase}}",
-        ),
+        f"How long the phases took in the mean that completed. {_ALL_OF_A_MODULE}",
+        Query(f"{_MODULES_SUM} / {_MODULES_COUNT}", "{{phase}}"),
         unit="s",
         colours=PHASE_COLOURS,
         width=12,
@@ -256,23 +259,19 @@ _GREETING = (
 
 _GOODBYE = (
     lines(
-        "Session ends",
-        "Sessions a minute by the class that they ended in. Only clean is a goodbye as "
-        "RFC 5321 asks for it; aborted is the exporter's own doing.",
-        Query(
-            "60 * sum by (close) "
-            "(rate(smtp_session_ends_total{@targets}[$__rate_interval]))",
-            "{{close}}",
-        ),
-        unit="cpm",
+        "How sessions end",
+        "Targets by the class that their last session ended in. Only clean is a "
+        "goodbye as RFC 5321 asks for it; aborted is the exporter's own doing.",
+        Query(_ENDS, "{{close}}"),
+        unit="short",
         stacked=True,
         colours=CLOSE_COLOURS,
         width=12,
     ),
     ranking(
         "How the last sessions ended",
-        "Targets by the class that their last session ended in.",
-        "count by (close) (max by (target, close) (smtp_session_end{@targets}))",
+        "The same, now.",
+        _ENDS,
         "{{close}}",
         width=6,
     ),
@@ -407,4 +406,5 @@ DASHBOARD = Dashboard(
         Row("What servers offer", _OFFERED, collapsed=True),
     ),
     links=(STATUS_PAGE,),
+    points=FEW_POINTS,
 )

@@ -6,6 +6,7 @@ those where something is wrong. A target that speaks no TLS is in none of them.
 
 from deploy.grafana.dashboard import (
     CELL,
+    FEW_POINTS,
     MODULE,
     MX_DOMAIN,
     OWNERS_LABELS,
@@ -36,9 +37,8 @@ MOST_ROWS = 200  # of a table: as many as somebody reads
 _DAY = 86400
 _TIME_LEFT: tuple[Step, ...] = ((None, RED), (3 * _DAY, ORANGE), (21 * _DAY, GREEN))
 _WARNS = ((None, GREEN), (1, ORANGE))
-_CHAIN_END = (
-    "min by (target) (smtp_tls_chain_not_after_timestamp_seconds{@targets}) - time()"
-)
+_CHAIN_END = "smtp_tls_chain_not_after_timestamp_seconds{@targets}"
+_CHAIN_LEFT = f"min by (target) ({_CHAIN_END}) - time()"
 
 _TARGET = Column(label="target", title="Target", links=CELL, width=280)
 _WHERE = (
@@ -65,14 +65,14 @@ _NOW = (
     stat(
         "Ended",
         "Targets that send a certificate that has ended.",
-        f"sum({_CHAIN_END} <= bool 0)",
+        f"sum({_CHAIN_LEFT} <= bool 0)",
         steps=NONE_IS_GOOD,
         none="no TLS",
     ),
     stat(
         "End within 21 days",
         "Targets that send a certificate that ends within 21 days, or has ended.",
-        f"sum({_CHAIN_END} < bool {21 * _DAY})",
+        f"sum({_CHAIN_LEFT} < bool {21 * _DAY})",
         steps=_WARNS,
         none="no TLS",
     ),
@@ -128,8 +128,8 @@ _ENDS = (
         "What the certificate that ends first has left, and the median of all. It "
         "falls with the days and jumps with a renewal; when it does not jump as it "
         "used to, a renewal has failed.",
-        Query(f"min({_CHAIN_END})", "first to end"),
-        Query(f"quantile(0.5, {_CHAIN_END})", "median"),
+        Query(f"min({_CHAIN_END}) - time()", "first to end"),
+        Query(f"quantile(0.5, {_CHAIN_END}) - time()", "median"),
         unit="s",
         width=10,
     ),
@@ -311,4 +311,5 @@ DASHBOARD = Dashboard(
         Row("MTA-STS", _STS, collapsed=True),
     ),
     links=(STATUS_PAGE,),
+    points=FEW_POINTS,
 )
