@@ -396,3 +396,13 @@ def test_provisioned_dashboards() -> None:
     assert Path(provider["options"]["path"]).is_absolute()
     assert provider["disableDeletion"]
     assert provider["allowUiUpdates"] is False
+
+
+def test_every_dashboard_is_a_config_map() -> None:
+    """Kustomize makes a ConfigMap of each dashboard, and each fits into one."""
+    read = yaml.safe_load((GRAFANA / "kustomization.yaml").read_text("utf-8"))
+    made = [name for one in read["configMapGenerator"] for name in one["files"]]
+
+    assert sorted(made) == sorted(f"dashboards/{board.uid}.json" for board in BOARDS)
+    for name in made:
+        assert (GRAFANA / name).stat().st_size < 2**20
