@@ -6,7 +6,7 @@ query with variables put in. Refuses to know how the files are made.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,15 +79,25 @@ def boards() -> list[Board]:
     return sorted(Board(one["uid"], one) for one in read)
 
 
-def everything(variables: Iterable[Json]) -> dict[str, str]:
-    """Give what Grafana puts for variables that are left as they are opened."""
+def everything(
+    variables: Iterable[Json], found: Callable[[Asked], Iterable[str]]
+) -> dict[str, str]:
+    """Give what Grafana puts for variables that are left as they are opened.
+
+    `found` answers those whose All is the list of what there is.
+    """
     chosen = {}
     for one in variables:
         if one["type"] == "textbox":
             chosen[one["name"]] = one["query"]
         elif one.get("includeAll"):
-            chosen[one["name"]] = one["allValue"]
+            chosen[one["name"]] = one.get("allValue") or _one_of(found(asked(one)))
     return chosen
+
+
+def _one_of(values: Iterable[str]) -> str:
+    escaped = (re.escape(value).replace("\\", "\\\\") for value in values)
+    return f"({'|'.join(escaped)})"
 
 
 def substituted(expr: str, values: Mapping[str, str]) -> str:

@@ -3,7 +3,8 @@
 Holds the shape and the layout, and gives JSON; knows no metric but those that fill
 the variables. Where a query says `{@targets}` or `{@exporter}`, the dashboard's own
 matchers are put, so that no panel can forget a variable: the first for what is probed,
-the second for what the exporter tells of itself and of modules.
+the second for what the exporter tells of itself and of modules, and `{@job}` for what
+is a matter of all exporters of a job.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,8 @@ OVERVIEW, TARGET, TLS, EXPORTER = (
 # Of Grafana 11; older ones know all that is used here, newer ones migrate it.
 SCHEMA_VERSION = 39
 
-_OWN = 'job=~"$job",instance=~"$instance"'
+_JOB = 'job=~"$job"'
+_OWN = f'{_JOB},instance=~"$instance"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,10 @@ class Dashboard:
 
     def _matched(self, query: Query) -> str:
         targets = ",".join(filter(None, (_OWN, self.matchers)))
-        told = query.expr.replace("{@targets", f"{{{targets}")
-        return told.replace("{@exporter", f"{{{_OWN}")
+        expr = query.expr
+        for mark, matchers in (("targets", targets), ("exporter", _OWN), ("job", _JOB)):
+            expr = expr.replace(f"{{@{mark}", f"{{{matchers}")
+        return expr
 
 
 def _heading(row: Row, id_: int, top: int) -> Json:
@@ -136,10 +140,13 @@ def chosen(
     description: str,
     query: str,
     *,
-    every: str | None = ".+",
+    several: bool = True,
+    every: str | None = None,
 ) -> Json:
-    """Let values of a label be chosen: several and all, or with no `every` one."""
-    several = every is not None
+    """Let values of a label be chosen: one, or several and all.
+
+    All are those that the query finds, and where there may be many the pattern `every`.
+    """
     variable: Json = {
         "datasource": DATASOURCE,
         "description": description,
@@ -153,8 +160,9 @@ def chosen(
         "type": "query",
     }
     if several:
-        variable["allValue"] = every
         variable["current"] = {"text": ["All"], "value": ["$__all"]}
+    if every:
+        variable["allValue"] = every
     return variable
 
 
@@ -180,6 +188,7 @@ _CHOSEN_SOURCE = {
     "refresh": 1,
     "type": "datasource",
 }
+# No pattern for all: `up` and `process_*` are of every job that there is.
 JOB = chosen(
     "job",
     "Job",
@@ -192,12 +201,14 @@ INSTANCE = chosen(
     "The exporters. A target may move from one to another, so leave it at All unless "
     "you want to see what one of them sees.",
     'label_values(up{job=~"$job"}, instance)',
+    every=".+",
 )
 MODULE = chosen(
     "module",
     "Module",
     "How targets are probed.",
     'label_values(smtp_probe_success{job=~"$job"}, module)',
+    every=".+",
 )
 # A target outside of mail domains has no such label, which `.*` takes for an empty one.
 MX_DOMAIN = chosen(
@@ -219,7 +230,7 @@ ONE_TARGET = chosen(
     "Target",
     "The target to look at.",
     'label_values(smtp_probe_success{job=~"$job",instance=~"$instance"}, target)',
-    every=None,
+    several=False,
 )
 PAGES = typed(
     "exporter",

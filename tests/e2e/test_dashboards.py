@@ -1,12 +1,15 @@
 """Dashboards, asked by a real Prometheus: every query of every panel has an answer.
 
 The demo is scraped, and beside it a scrape of what no server of the demo shows. What
-the demo alone leaves empty is listed here by name, with its because.
+the demo alone leaves empty is listed here by name, with its because. A job that has
+nothing to do with mail is scraped too, and nothing may tell of it.
 """
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import HTTPError
@@ -15,11 +18,14 @@ import pytest
 
 from exporter.demo.servers import DEMO
 from tests.dashboards import Board, Json, asked, boards, everything, substituted
-from tests.e2e.fed import exposition, serving
+from tests.e2e.fed import WELL, WRONG, exposition, serving
+from tests.e2e.programs import free_port
 from tests.e2e.prometheus import Prometheus, running_with
+from tests.wire.test_demo import SHOWN
 
-BOARDS = boards()
-each_board = pytest.mark.parametrize("board", BOARDS, ids=[one.uid for one in BOARDS])
+BOARDS = {one.uid: one for one in boards()}
+each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=[*BOARDS])
+OVERVIEW = BOARDS["mailserver-overview"]
 
 # What Grafana puts for its own, where each target is scraped once a second.
 GRAFANAS = {"__rate_interval": "4s", "__interval": "1s", "__range": "30s"}
@@ -63,15 +69,48 @@ _CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: mailserver
-    static_configs: [{{targets: ["{demo}", "{fed}"]}}]
+    static_configs: [{{targets: [{ours}]}}]
+  - job_name: other
+    static_configs: [{{targets: ["{other}"]}}]
 """
 
 
-class Scraped(NamedTuple):
-    """A Prometheus, and the instance that is the demo."""
+class Scraping(NamedTuple):
+    """A Prometheus, as Grafana would ask it."""
 
     prometheus: Prometheus
-    demo: str
+    demo: str = ".+"  # the demo alone, as a value of $instance
+
+    def everything(self, board: Board) -> dict[str, str]:
+        """Give what Grafana puts for a dashboard's variables as it is opened."""
+        return everything(board.variables.values(), self.values) | GRAFANAS
+
+    def values(self, asked: tuple[str, str]) -> list[str]:
+        """Give the values of a label."""
+        return self.prometheus.label_values(*asked)
+
+    def now(
+        self, title: str, **chosen: str
+    ) -> dict[tuple[tuple[str, str], ...], float]:
+        """Give the answer to the one query of a panel of the overview."""
+        ((query,),) = (p["targets"] for p in OVERVIEW.panels if p["title"] == title)
+        expr = substituted(query["expr"], self.everything(OVERVIEW) | chosen)
+        return self.prometheus.query(expr)
+
+    def figures(self, *titles: str, **chosen: str) -> list[float]:
+        """Give the one figure of each of these panels of the overview."""
+        return [one for title in titles for one in self.now(title, **chosen).values()]
+
+
+@contextmanager
+def scraping(program: Path, place: Path, *ours: str) -> Iterator[Scraping]:
+    """Scrape exporters, and something else that is down; wait until all were."""
+    addresses = ", ".join(f'"{one}"' for one in ours)
+    text = _CONFIG.format(ours=addresses, other=f"127.0.0.1:{free_port()}")
+    with running_with(program, place, text) as prometheus:
+        prometheus.await_value('sum(up{job="mailserver"})', len(ours))
+        prometheus.await_value('sum(up{job="other"})', 0)
+        yield Scraping(prometheus)
 
 
 @pytest.fixture(scope="module")
@@ -79,42 +118,40 @@ def scraped(
     demo_metrics: str,
     peer: Callable[[str], Path],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Scraped]:
-    """Scrape both until each target of the demo was seen to be probed anew."""
-    with serving(exposition()) as fed:
-        text = _CONFIG.format(demo=demo_metrics, fed=fed)
-        place = tmp_path_factory.mktemp("prometheus")
-        with running_with(peer("prometheus"), place, text) as prometheus:
-            for_each = f'increase(smtp_probes_total{{instance="{demo_metrics}"}}[30s])'
-            prometheus.await_value(f"count({for_each} > 0)", len(DEMO))
-            prometheus.await_value(f'sum(up{{instance="{fed}"}})', 1)
-            yield Scraped(prometheus, demo_metrics)
+) -> Iterator[Scraping]:
+    """Scrape demo and more until each target of the demo was seen to be probed anew."""
+    place = tmp_path_factory.mktemp("prometheus")
+    with (
+        serving(exposition()) as fed,
+        scraping(peer("prometheus"), place, demo_metrics, fed) as both,
+    ):
+        for_each = f'increase(smtp_probes_total{{instance="{demo_metrics}"}}[30s])'
+        both.prometheus.await_value(f"count({for_each} > 0)", len(DEMO))
+        yield both._replace(demo=re.escape(demo_metrics).replace("\\", "\\\\"))
 
 
 @each_board
-def test_every_query_is_answered(scraped: Scraped, board: Board) -> None:
+def test_every_query_is_answered(scraped: Scraping, board: Board) -> None:
     """No panel, variable or annotation is empty, fails, or is not a number."""
-    assert empty(board, scraped.prometheus, everything(board.variables.values())) == []
+    assert empty(board, scraped) == []
 
 
 @each_board
-def test_the_demo_fills_the_others(scraped: Scraped, board: Board) -> None:
+def test_the_demo_fills_the_others(scraped: Scraping, board: Board) -> None:
     """With the demo alone only those panels are empty that are listed, with a why."""
-    values = everything(board.variables.values())
-    values["instance"] = re.escape(scraped.demo).replace("\\", "\\\\")
-    left = {what for what, _ in empty(board, scraped.prometheus, values)}
+    left = {what for what, _ in empty(board, scraped, instance=scraped.demo)}
 
     assert left == {what for uid, what in FED if uid == board.uid}
 
 
 @each_board
-def test_no_line_for_each_target(scraped: Scraped, board: Board) -> None:
+def test_no_line_for_each_target(scraped: Scraping, board: Board) -> None:
     """Over time no panel draws a line for each target, however many there are."""
-    values = everything(board.variables.values())
-    one = candidates(board, scraped.prometheus, values)[0]
+    values = scraped.everything(board)
+    one = candidates(board, scraped, values)[0]
     for panel, query in board.queries():
         if query["range"]:
-            expr = substituted(query["expr"], {**values, **GRAFANAS, **one})
+            expr = substituted(query["expr"], {**values, **one})
             drawn = scraped.prometheus.query_range(expr, RANGE)
             labels = {name for series in drawn for name, _ in series}
 
@@ -122,30 +159,94 @@ def test_no_line_for_each_target(scraped: Scraped, board: Board) -> None:
             assert len(drawn) <= MOST_LINES, panel["title"]
 
 
-def empty(
-    board: Board, prometheus: Prometheus, values: Mapping[str, str]
-) -> list[tuple[str, str]]:
+@each_board
+def test_other_jobs_are_not_told_of(scraped: Scraping, board: Board) -> None:
+    """What else Prometheus scrapes is nowhere, not even where all jobs are chosen."""
+    ours = {*scraped.values(('up{job="mailserver"}', "instance"))}
+    values = scraped.everything(board) | {"target": WELL}
+    for panel, query in board.queries():
+        for series in scraped.prometheus.query(substituted(query["expr"], values)):
+            found = dict(series)
+
+            assert found.get("instance", "") in {*ours, ""}, panel["title"]
+            assert found.get("job", "mailserver") == "mailserver"
+    assert scraped.figures("Exporters up") == [1]
+
+
+def test_the_overview_tells_the_truth(scraped: Scraping) -> None:
+    """Its figures, its failures and its ends are those that the demo is known for."""
+    failing = {name: f for name, (f, _) in SHOWN.items() if f}
+    ends = Counter(str(close) for _, close in SHOWN.values())
+    told = scraped.now("Failing now", instance=scraped.demo)
+    rows = [dict(series) for series in told]
+    silent = {"never-greets", "resets", "not-smtp", "plain-on-tls-port", "refused"}
+
+    assert scraped.figures(
+        *("Targets", "Failing", "Without a greeting", "Without a clean goodbye"),
+        instance=scraped.demo,
+    ) == [len(SHOWN), len(failing), len(silent), len(SHOWN) - ends["clean"]]
+    assert {row["target"]: f"{row['phase']}_{row['reason']}" for row in rows} == {
+        name: str(failure) for name, failure in failing.items()
+    }
+    assert {*told.values()} == {0}  # none of them has ever succeeded
+    assert ends == {
+        dict(series)["close"]: count
+        for series, count in scraped.now(
+            "How the last sessions ended", instance=scraped.demo
+        ).items()
+    }
+
+
+def test_two_exporters_of_one_target(
+    peer: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """A target that two exporters probe counts once, with the worse that was seen."""
+    with (
+        serving(exposition()) as one,
+        serving(exposition(well=(WELL, WRONG))) as other,
+        scraping(peer("prometheus"), tmp_path, one, other) as both,
+    ):
+        both.prometheus.await_value("count(smtp_probe_success)", 4)
+        (failing,) = both.now("Failing now")
+
+        assert dict(failing)["host"] == WRONG
+        assert both.figures("Targets", "Failing", "Domains with a part") == [2, 1, 1]
+
+
+def test_an_exporter_that_is_gone(peer: Callable[[str], Path], tmp_path: Path) -> None:
+    """What it said last is not shown as if it were so now, and a panel says why."""
+    with ExitStack() as served:
+        one = served.enter_context(serving(exposition()))
+        with scraping(peer("prometheus"), tmp_path, one) as scraped:
+            assert scraped.figures("Targets", "Exporters up") == [2, 1]
+            served.close()
+            scraped.prometheus.await_value('sum(up{job="mailserver"})', 0)
+
+            assert scraped.figures("Targets", "Failing", "Oldest result") == []
+            assert scraped.figures("Exporters up") == [0]
+
+
+def empty(board: Board, scraped: Scraping, **chosen: str) -> list[tuple[str, str]]:
     """Give each query that has no answer, by its panel, and the query.
 
     What a panel shows of one target has to be there for some target.
     """
     left = []
-    targets = candidates(board, prometheus, values)
+    values = scraped.everything(board) | chosen
+    targets = candidates(board, scraped, values)
     for panel, query in board.queries():
-        exprs = [
-            substituted(query["expr"], {**values, **GRAFANAS, **one}) for one in targets
-        ]
-        if not any(answered(prometheus, expr, query) for expr in exprs):
+        exprs = [substituted(query["expr"], {**values, **one}) for one in targets]
+        if not any(answered(scraped.prometheus, expr, query) for expr in exprs):
             left.append((panel["title"], exprs[0]))
     for one in board.annotations:
-        expr = substituted(one["expr"], {**values, **GRAFANAS})
-        if not answered(prometheus, expr, {"range": True}):
+        expr = substituted(one["expr"], values)
+        if not answered(scraped.prometheus, expr, {"range": True}):
             left.append((one["name"], expr))
     for name, variable in board.variables.items():
         if variable["type"] == "query":
             selector, label = asked(variable)
             expr = narrowed(substituted(selector, values), values)
-            if not prometheus.label_values(expr, label):
+            if not scraped.values((expr, label)):
                 left.append((f"${name}", expr))
     return left
 
@@ -160,13 +261,13 @@ def narrowed(selector: str, values: Mapping[str, str]) -> str:
 
 
 def candidates(
-    board: Board, prometheus: Prometheus, values: Mapping[str, str]
+    board: Board, scraped: Scraping, values: Mapping[str, str]
 ) -> Sequence[Mapping[str, str]]:
     """Give the targets that may be chosen; one empty choice where there are none."""
     if "target" not in board.variables:
         return [{}]
     selector, label = asked(board.variables["target"])
-    names = prometheus.label_values(substituted(selector, values), label)
+    names = scraped.values((substituted(selector, values), label))
     return [{"target": name} for name in names]
 
 

@@ -46,10 +46,11 @@ _NOW = (
     stat(
         "Shards missing",
         "Shards that there are to be, less those whose ordinal is seen, in the job "
-        "where most are missing. The targets of a missing one are probed by nobody.",
-        "max(max by (job) (mailserver_exporter_shards{@exporter}) - "
+        "where most are missing. The targets of a missing one are probed by nobody. "
+        "Whatever instance is chosen, all are counted.",
+        "max(max by (job) (mailserver_exporter_shards{@job}) - "
         'count by (job) (count_values by (job) ("ordinal", '
-        "mailserver_exporter_shard_ordinal{@exporter})))",
+        "mailserver_exporter_shard_ordinal{@job})))",
         steps=((None, GREEN), (1, RED)),
     ),
     stat(
