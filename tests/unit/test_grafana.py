@@ -16,7 +16,9 @@ import pytest
 import yaml
 
 from deploy.grafana.generate import FOLDER, files
+from deploy.grafana.words import CLOSE_COLOURS, PHASE_COLOURS, UNSOLICITED_COLOURS
 from exporter.metrics.own import OwnMetrics
+from exporter.vocabulary import Close, Phase, Unsolicited
 from tests.dashboards import Board, Json, boards
 from tests.unit.test_docs import TARGET_LABELS, families
 
@@ -374,6 +376,17 @@ def test_columns_and_legends_are_of_what_is_asked(board: Board) -> None:
             assert {*overridden} == {*columns["renameByName"].values()}
 
         assert named <= grouped, panel["title"]
+
+
+def test_words_have_colours() -> None:
+    """Each phase, each end of a session and each unasked reply has its own colour."""
+    for colours, words in (
+        (PHASE_COLOURS, Phase),
+        (CLOSE_COLOURS, Close),
+        (UNSOLICITED_COLOURS, Unsolicited),
+    ):
+        assert [*colours] == [*words]
+        assert len({*colours.values()}) == len(colours)
 
 
 def test_no_placeholder_is_left() -> None:

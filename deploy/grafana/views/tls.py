@@ -121,7 +121,6 @@ _ENDS = (
         *_WHERE,
         none="No target speaks TLS.",
         width=14,
-        height=10,
     ),
     lines(
         "Time left",
