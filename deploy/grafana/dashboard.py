@@ -67,7 +67,7 @@ class Dashboard:
             "refresh": "1m",
             "schemaVersion": SCHEMA_VERSION,
             "tags": [TAG],
-            "templating": {"list": [_CHOSEN_SOURCE, JOB, INSTANCE, *self.variables]},
+            "templating": {"list": [_CHOSEN_SOURCE, *self.variables]},
             "time": {"from": "now-6h", "to": "now"},
             "timepicker": {},
             "timezone": "browser",
@@ -188,12 +188,19 @@ _CHOSEN_SOURCE = {
     "refresh": 1,
     "type": "datasource",
 }
-# No pattern for all: `up` and `process_*` are of every job that there is.
-JOB = chosen(
+# No pattern for all: `up` and `process_*` are of every job that there is. A job that
+# asks for probes has as many instances as targets, so it is none of the exporters'.
+EXPORTERS = chosen(
     "job",
     "Job",
     "The scrape jobs of the exporters.",
     "label_values(mailserver_exporter_build_info, job)",
+)
+JOB = chosen(
+    "job",
+    "Job",
+    "The scrape jobs that have results of probes.",
+    "label_values(smtp_probe_success, job)",
 )
 INSTANCE = chosen(
     "instance",
@@ -208,9 +215,10 @@ MODULE = chosen(
     "Module",
     "How targets are probed.",
     'label_values(smtp_probe_success{job=~"$job"}, module)',
-    every=".+",
+    every=".*",
 )
-# A target outside of mail domains has no such label, which `.*` takes for an empty one.
+# No target outside of mail domains has this label, nor any on demand a module: `.*`
+# takes that for an empty one.
 MX_DOMAIN = chosen(
     "mx_domain",
     "Mail domain",
@@ -223,7 +231,7 @@ TARGETS = typed(
     "targets",
     "Targets",
     "A regular expression that the whole name of a target has to match.",
-    ".*",
+    ".+",
 )
 ONE_TARGET = chosen(
     "target",

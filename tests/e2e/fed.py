@@ -12,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from exporter.exposition import Exposition, negotiate
+from exporter.exposition.single import single_text
 from exporter.ledger import Ledger
+from exporter.metrics.families import gauges_of_latest
 from exporter.metrics.own import OwnMetrics
 from exporter.outcome import DaneFacts, Failure, Outcome, PhaseRecord, StsFacts
 from exporter.vocabulary import (
@@ -103,6 +105,15 @@ def exposition(well: Collection[str] = (WELL,)) -> bytes:
         ledger.record(target, _well(now) if host in well else _wrong(now))
         shown.update(ledger.accounts[target.name])
     return asyncio.run(shown.page(negotiate("", ""))).body
+
+
+def on_demand() -> bytes:
+    """Write what /probe says of the host that is well: no labels of a target."""
+    gauges = (
+        (name, text, samples(_well(time.time())))
+        for name, _, text, samples in gauges_of_latest()
+    )
+    return single_text(gauges, openmetrics=False)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import pytest
 
 from exporter.demo.servers import DEMO
 from tests.dashboards import Board, Json, asked, boards, everything, substituted
-from tests.e2e.fed import WELL, WRONG, exposition, serving
+from tests.e2e.fed import WELL, WRONG, exposition, on_demand, serving
 from tests.e2e.programs import free_port
 from tests.e2e.prometheus import Prometheus, running_with
 from tests.wire.test_demo import SHOWN
@@ -72,6 +72,16 @@ scrape_configs:
     static_configs: [{{targets: [{ours}]}}]
   - job_name: other
     static_configs: [{{targets: ["{other}"]}}]
+"""
+
+
+_ON_DEMAND = """\
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: mail
+    static_configs:
+      - {{targets: ["{named}"], labels: {{target: {name}}}}}
+      - {{targets: ["{nameless}"]}}
 """
 
 
@@ -211,6 +221,21 @@ def test_two_exporters_of_one_target(
 
         assert dict(failing)["host"] == WRONG
         assert both.figures("Targets", "Failing", "Domains with a part") == [2, 1, 1]
+
+
+def test_probes_on_demand(peer: Callable[[str], Path], tmp_path: Path) -> None:
+    """Targets of /probe are shown too, where relabelling gives them their name."""
+    with serving(on_demand()) as one, serving(on_demand()) as other:
+        text = _ON_DEMAND.format(named=one, name=WELL, nameless=other)
+        with running_with(peer("prometheus"), tmp_path, text) as prometheus:
+            prometheus.await_value("count(smtp_probe_success)", 2)
+            scraped = Scraping(prometheus)
+
+            assert scraped.figures("Targets", "Failing", "Exporters up") == [1, 0, 1]
+            assert [
+                dict(series)["target"]
+                for series in scraped.now("Certificates that end soonest")
+            ] == [WELL]
 
 
 def test_an_exporter_that_is_gone(peer: Callable[[str], Path], tmp_path: Path) -> None:

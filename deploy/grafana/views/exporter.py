@@ -4,7 +4,15 @@ Holds a line for each exporter, so it is for as many as there are shards. What b
 to Prometheus (up, the length of a scrape) is in here too: it is the same question.
 """
 
-from deploy.grafana.dashboard import EXPORTER, PAGES, STATUS_PAGE, Dashboard, Row
+from deploy.grafana.dashboard import (
+    EXPORTER,
+    EXPORTERS,
+    INSTANCE,
+    PAGES,
+    STATUS_PAGE,
+    Dashboard,
+    Row,
+)
 from deploy.grafana.panels import (
     ALL_IS_GOOD,
     BLUE,
@@ -316,7 +324,7 @@ DASHBOARD = Dashboard(
     title="Mail servers: the exporter",
     description="Whether the exporters keep up with the schedule, and what they cost.",
     matchers="",
-    variables=(PAGES,),
+    variables=(EXPORTERS, INSTANCE, PAGES),
     rows=(
         Row("Now", _NOW),
         Row("Schedule", _SCHEDULE),

@@ -9,6 +9,8 @@ from deploy.grafana.dashboard import (
     BAR,
     CELL,
     FEW_POINTS,
+    INSTANCE,
+    JOB,
     MODULE,
     MX_DOMAIN,
     OVERVIEW,
@@ -395,7 +397,7 @@ DASHBOARD = Dashboard(
     description="Do the mail servers greet, how fast is each step, and do they say "
     "goodbye properly.",
     matchers='module=~"$module",mx_domain=~"$mx_domain",target=~"$targets"',
-    variables=(MODULE, MX_DOMAIN, TARGETS, OWNERS_LABELS, PAGES),
+    variables=(JOB, INSTANCE, MODULE, MX_DOMAIN, TARGETS, OWNERS_LABELS, PAGES),
     rows=(
         Row("Now", _NOW),
         Row("Failures", _FAILING),

@@ -4,7 +4,16 @@ Holds panels of a single target, so lines may be drawn by phase. Two exporters t
 probe it are told apart by `instance`; figures are the worst of what they see.
 """
 
-from deploy.grafana.dashboard import ONE_TARGET, PAGES, TARGET, Dashboard, Row, page
+from deploy.grafana.dashboard import (
+    INSTANCE,
+    JOB,
+    ONE_TARGET,
+    PAGES,
+    TARGET,
+    Dashboard,
+    Row,
+    page,
+)
 from deploy.grafana.panels import (
     GREEN,
     ORANGE,
@@ -426,7 +435,7 @@ DASHBOARD = Dashboard(
     title="Mail servers: one target",
     description="What one mail server did, phase by phase, and how its sessions ended.",
     matchers='target="$target"',
-    variables=(ONE_TARGET, PAGES),
+    variables=(JOB, INSTANCE, ONE_TARGET, PAGES),
     rows=(
         Row("Last probe", _NOW),
         Row("Over time", _OVER_TIME),

@@ -7,6 +7,8 @@ those where something is wrong. A target that speaks no TLS is in none of them.
 from deploy.grafana.dashboard import (
     CELL,
     FEW_POINTS,
+    INSTANCE,
+    JOB,
     MODULE,
     MX_DOMAIN,
     OWNERS_LABELS,
@@ -300,7 +302,7 @@ DASHBOARD = Dashboard(
     title="Mail servers: TLS",
     description="Versions and ciphers, certificates and their ends, DANE and MTA-STS.",
     matchers='module=~"$module",mx_domain=~"$mx_domain",target=~"$targets"',
-    variables=(MODULE, MX_DOMAIN, TARGETS, OWNERS_LABELS, PAGES),
+    variables=(JOB, INSTANCE, MODULE, MX_DOMAIN, TARGETS, OWNERS_LABELS, PAGES),
     rows=(
         Row("Now", _NOW),
         Row("Ends of certificates", _ENDS),
