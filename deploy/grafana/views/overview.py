@@ -39,7 +39,6 @@ from deploy.grafana.panels import (
 from deploy.grafana.words import (
     CLOSE_COLOURS,
     PHASE_COLOURS,
-    PHASE_IN_WORDS,
     REASON_IN_WORDS,
     UNSOLICITED_COLOURS,
     UNSOLICITED_IN_WORDS,
@@ -141,14 +140,14 @@ _FAILING = (
     table(
         "Failing now",
         "Each target that fails, those first that have failed for longest: in which "
-        f"phase and why, in the exporter's own words. At most {MOST_ROWS} rows. Click "
+        f"phase, and why in the exporter's own words. At most {MOST_ROWS} rows. Click "
         "on a target for its history, or for its last sessions line by line.",
         _FAILING_SINCE,
-        Column(label="target", title="Target", links=CELL, width=260),
-        Column(label="phase", title="Phase", mappings=PHASE_IN_WORDS, width=360),
+        Column(label="target", title="Target", links=CELL, width=240),
+        Column(label="phase", title="Phase", width=100),
         Column(label="reason", title="Reason", mappings=REASON_IN_WORDS),
-        Column(label="module", title="Module", width=120),
-        Column(label="host", title="Host", width=200),
+        Column(label="module", title="Module", width=110),
+        Column(label="host", title="Host", width=160),
         Column(label="port", title="Port", width=70),
         Column(
             label="Value",
@@ -160,7 +159,7 @@ _FAILING = (
                     "type": "value",
                 },
             ),
-            width=170,
+            width=150,
         ),
         none="Nothing fails.",
         height=9,
