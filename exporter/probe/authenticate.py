@@ -7,6 +7,7 @@ fact; what a policy makes of it is the reason to refuse the server.
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 from OpenSSL import SSL
 
@@ -112,6 +113,7 @@ class Authentication:
         return None
 
 
+@lru_cache(maxsize=1024)  # a server's facts stay for weeks; a text of them is short
 def _in_words(facts: TlsFacts) -> str:
     certificate = facts.certificate
     said = f"{facts.version}, {facts.cipher}"

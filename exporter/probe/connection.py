@@ -13,10 +13,9 @@ it with a reset (SMTP.md 3.3).
 import asyncio
 import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 from exporter.outcome import TcpFacts
 from exporter.probe import clock
@@ -40,7 +39,6 @@ MAX_UNREAD_OCTETS = 64 * 1024
 # Behind a server's close_notify its FIN is due; Exim waits 2 s for ours before it.
 CLOSE_NOTIFY_GRACE = 0.3
 
-T = TypeVar("T")
 _ENDS = {Reason.EOF: TcpEnd.FIN, Reason.RESET: TcpEnd.RESET}
 _AF = {
     Family.IPV4: socket.AF_INET,
@@ -81,6 +79,7 @@ class Connection:
         self._look_first = False
         self._ended = False
         self._tls: Encryption | None = None
+        self._unsent = False  # TLS may have something to say by itself
         self._buffer = memoryview(bytearray(READ_OCTETS))  # one for all reads
         self._held: Received | None = None
         self._broken: Interrupted | None = None
@@ -135,7 +134,9 @@ class Connection:
         """Carry a handshake; from then on everything is said inside TLS.
 
         Gives the instant right before the ClientHello, and when the octets arrived that
-        completed the handshake. Raises Interrupted also with plaintext or handshake.
+        completed the handshake. Our last words in it leave with the first line, or
+        before the next wait: in one segment, which the server answers with its tickets
+        and its reply in one. Raises Interrupted also with plaintext or handshake.
         """
         tls.shake()
         start = self._write(tls.outgoing())
@@ -146,8 +147,9 @@ class Connection:
                 if tls.ready:
                     break
                 self._flush(tls)
-        finally:
-            self._flush(tls)  # the last of the handshake, or an alert
+        except BaseException:
+            self._flush(tls)  # an alert
+            raise
         self._tls = tls
         octets = self._decrypt(tls, b"")
         self._held = Received(octets, at) if octets else None
@@ -163,6 +165,7 @@ class Connection:
             return self._write(line)
         start = clock.now()
         self._tls.encrypt(line)
+        self._unsent = False
         self._write(self._tls.outgoing())
         return start
 
@@ -170,11 +173,17 @@ class Connection:
         start = clock.now()
         if self._reset:
             raise Interrupted(Reason.RESET)
-        self._call(_send, self._sock, octets)
+        try:
+            self._sock.send(octets)
+        except (BrokenPipeError, BlockingIOError):
+            pass  # what the server did is read next
+        except OSError as error:
+            raise self._named(error) from error
         return start
 
     def _flush(self, tls: Encryption) -> None:
         """Send what TLS has to say by itself; a reset is told by whoever reads next."""
+        self._unsent = False
         octets = tls.outgoing()
         if octets:
             with suppress(Interrupted):
@@ -190,6 +199,8 @@ class Connection:
         in_time = True
         while True:
             if in_time and not self._look_first:
+                if self._tls and self._unsent:
+                    self._flush(self._tls)
                 in_time = await self._readable(limit)
             received = self._read()
             if received and not received.octets:
@@ -296,13 +307,13 @@ class Connection:
         return None
 
     def _decrypt(self, tls: Encryption, octets: bytes) -> bytes:
+        self._unsent = True
         try:
             return tls.decrypt(octets)
         except Interrupted as interrupted:
             self._broken = interrupted
+            self._flush(tls)  # an alert
             raise
-        finally:
-            self._flush(tls)
 
     def _read_raw(self) -> Received | None:
         """Read once without waiting; None when nothing is there.
@@ -311,27 +322,26 @@ class Connection:
         call comes next, and lets later reads look like a FIN; we tell it ever after.
         """
         try:
-            count, ancillary, _, _ = self._call(
-                self._sock.recvmsg_into, (self._buffer,), clock.ANCILLARY_SIZE
+            count, ancillary, _, _ = self._sock.recvmsg_into(
+                (self._buffer,), clock.ANCILLARY_SIZE
             )
         except BlockingIOError:
             self._look_first = False
             return None
+        except OSError as error:
+            raise self._named(error) from error
         if self._reset and not count:
             raise Interrupted(Reason.RESET)
         self._look_first = True
         self._ended = not count
         return Received(bytes(self._buffer[:count]), clock.received(ancillary))
 
-    def _call(self, call: Callable[..., T], *arguments: object) -> T:
-        try:
-            return call(*arguments)
-        except OSError as error:
-            interrupted = talking.named(error)
-            if interrupted is None:
-                raise
-            self._reset |= interrupted.reason is Reason.RESET
-            raise interrupted from error
+    def _named(self, error: OSError) -> Exception:
+        interrupted = talking.named(error)
+        if interrupted is None:
+            return error
+        self._reset |= interrupted.reason is Reason.RESET
+        return interrupted
 
     async def _readable(self, limit: Limit) -> bool:
         """Wait until there may be something to read; false when the limit ran out."""
@@ -350,8 +360,3 @@ class Connection:
 
 def _not_yet() -> None:
     """Stand in as the reader of a socket that is not connected."""
-
-
-def _send(sock: socket.socket, line: bytes) -> None:
-    with suppress(BrokenPipeError, BlockingIOError):
-        sock.send(line)

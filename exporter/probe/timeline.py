@@ -4,6 +4,7 @@ Holds measurements only; what they mean is judged elsewhere. Everything kept is 
 a phase has one record, and a transcript so many lines of so many octets.
 """
 
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +31,10 @@ MAX_ENTRY_OCTETS = 2048
 # What is kept until an entry is made of it: more, since secrets are covered before the
 # cut to an entry, which then shows no half of one.
 KEPT_OCTETS = 16 * 1024
+# Much of what is said is the same in each session, and its text need not be made anew
+# nor kept twice: 6 MiB at most, and nothing of a session that has secrets.
+_KEPT_TEXTS = 2048
+_KEPT_TEXT_OCTETS = 512
 
 _BEFORE_TALKING = frozenset({Phase.DNS, Phase.CONNECT})
 # RFC 2034 section 3: the greeting and EHLO's reply carry no enhanced status code.
@@ -180,12 +185,21 @@ def display(octets: bytes, secrets: tuple[bytes, ...] = ()) -> str:
     Bounded, nothing in it can steer a terminal, and every secret is covered, also where
     a server says it back to us.
     """
+    if not secrets and len(octets) <= _KEPT_TEXT_OCTETS:
+        return _known_text(octets)
     for secret in secrets:
         octets = octets.replace(secret, b"<secret>")
+    return _text(octets)
+
+
+def _text(octets: bytes) -> str:
     text = octets[:MAX_ENTRY_OCTETS].decode("utf-8", "backslashreplace")
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     shown = "\n".join(map(_printable, lines))
     return shown + " [...]" if len(octets) > MAX_ENTRY_OCTETS else shown
+
+
+_known_text = lru_cache(maxsize=_KEPT_TEXTS)(_text)
 
 
 def _printable(line: str) -> str:

@@ -7,6 +7,7 @@ able to write our metrics for us.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from exporter.outcome import Offer
@@ -22,6 +23,10 @@ _SIZE = re.compile(rb"[0-9]{1,20}\Z")
 # Servers offer about 10 to 20; each is a series for each target.
 MAX_KEYWORDS = 64
 MAX_MECHANISMS = 32
+# Servers of one make offer the same, and one server does so probe after probe. What is
+# odd, or longer than anybody's, is read anew: so these are 6 MiB at most.
+_KEPT_OFFERS = 256
+_KEPT_LINES = 32
 
 
 class Capabilities(NamedTuple):
@@ -40,11 +45,18 @@ NOTHING_OFFERED = Capabilities(
 
 def capabilities(reply: Reply) -> Capabilities:
     """Read the keyword lines of a positive reply to EHLO."""
+    lines = reply.lines[1:]
+    if reply.quirks or len(lines) > _KEPT_LINES:
+        return _read(lines)
+    return _read_once(lines)
+
+
+def _read(lines: tuple[bytes, ...]) -> Capabilities:
     keywords: list[bytes] = []
     mechanisms: list[bytes] = []
     size: int | None = None
     oldstyle = False
-    for line in reply.lines[1:]:
+    for line in lines:
         keyword, *arguments = line.upper().split() or [b""]
         if keyword.startswith(b"AUTH="):
             oldstyle = True
@@ -60,6 +72,9 @@ def capabilities(reply: Reply) -> Capabilities:
     offer = Offer(words[:MAX_KEYWORDS], offered[:MAX_MECHANISMS], size)
     quirks = frozenset({Quirk.AUTH_OLDSTYLE} if oldstyle else ())
     return Capabilities(offer, frozenset(words), frozenset(offered), quirks)
+
+
+_read_once = lru_cache(maxsize=_KEPT_OFFERS)(_read)
 
 
 def _words(words: Iterable[bytes], grammar: re.Pattern[bytes]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ class CommandError(ValueError):
     """An argument that no command line may hold."""
 
 
+@lru_cache(maxsize=64)  # modules are few, and say the same in each probe
 def command(verb: str, argument: str = "", *, smtputf8: bool = False) -> bytes:
     """Make a command line, with SMTPUTF8 (RFC 6531) in UTF-8.
 

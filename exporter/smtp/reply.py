@@ -62,10 +62,14 @@ class Reply(NamedTuple):
         The same on every line, its class equal to the code's first digit; otherwise
         None. The greeting and EHLO's reply have none: their callers must not ask.
         """
-        found = {match[1] for line in self.lines if (match := _STATUS.match(line))}
-        if len(found) != 1 or not all(_STATUS.match(line) for line in self.lines):
+        first = _STATUS.match(self.lines[0])
+        if first is None:
             return None
-        status = found.pop().decode("ascii")
+        for line in self.lines[1:]:
+            match = _STATUS.match(line)
+            if match is None or match[1] != first[1]:
+                return None
+        status = first[1].decode("ascii")
         return status if status[0] == str(self.code)[0] else None
 
 

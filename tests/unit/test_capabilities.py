@@ -45,6 +45,29 @@ def test_usual() -> None:
     )
 
 
+def test_the_same_again() -> None:
+    """The same keyword lines are read once, whoever says them."""
+    one = Reply(250, (b"mx1.example.com", b"SIZE 1000", b"X-SAME"))
+    other = Reply(250, (b"mx2.example.com", b"SIZE 1000", b"X-SAME"))
+
+    assert capabilities(one) is capabilities(other)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(250, (b"mx", b"X" * 600), frozenset({Quirk.LONG_LINE})),
+        Reply(250, (b"mx", *(f"X-{n}".encode() for n in range(100)))),
+    ],
+)
+def test_not_kept(reply: Reply) -> None:
+    """What is longer than anybody's is read each time: nobody fills the memory."""
+    again = capabilities(reply)
+
+    assert capabilities(reply) == again
+    assert capabilities(reply) is not again
+
+
 @pytest.mark.parametrize("first", [b"STARTTLS", b"SIZE 1000", b"AUTH=PLAIN", b""])
 def test_first_line(first: bytes) -> None:
     """The first line is the server's domain, whatever it looks like."""

@@ -349,6 +349,15 @@ def test_display_cuts_within_a_character() -> None:
     assert display(cut) == "A" * (MAX_ENTRY_OCTETS - 1) + "\\xc3 [...]"
 
 
+def test_display_keeps_no_secrets() -> None:
+    """A usual text is made once, and none of a session that has secrets is kept."""
+    octets = b"334 c2VjcmV0 in a usual line\r\n"
+
+    assert display(bytes(bytearray(octets))) is display(octets)
+    assert display(octets, (b"c2VjcmV0",)) == "334 <secret> in a usual line"
+    assert display(octets, (b"unsaid",)) is not display(octets)
+
+
 @given(st.binary(max_size=3000) | st.text(max_size=800).map(str.encode))
 def test_display_of_anything(octets: bytes) -> None:
     """Whatever a server says, lines of printable characters come of it."""

@@ -11,8 +11,10 @@ import inspect
 import resource
 import select
 import socket
+import ssl
 import struct
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -20,9 +22,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from exporter.demo.certificates import Kind, issue
 from exporter.outcome import Failure, Outcome
 from exporter.probe import clock
 from exporter.probe.connection import MAX_TRAILING_OCTETS, READ_OCTETS, Connection
+from exporter.probe.encryption import Encryption, context_of
 from exporter.probe.limit import Limit
 from exporter.probe.resolve import Address, Resolver
 from exporter.probe.run import World, probe
@@ -643,6 +647,86 @@ def test_limit(phase: float, deadline: float, reason: Reason) -> None:
 
     assert limit.reason is reason
     assert started + 1.0 <= limit.at <= time.monotonic() + 1.0
+
+
+# --- the end of a handshake
+
+
+class Inside:
+    """The other end inside TLS, with a handshake that awaits our last words."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        """Wait for a ClientHello."""
+        issued = issue(Kind.GOOD)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+            file.write(issued.pem + issued.key)
+            file.flush()
+            context.load_cert_chain(file.name)
+        self._peer = peer
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def hear(self) -> None:
+        """Take what one read brings, and go on with the handshake."""
+        self._incoming.write(self._peer.recv(65536))
+        with suppress(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+        self._peer.sendall(self._outgoing.read())
+
+    def say(self, octets: bytes) -> None:
+        """Say it inside TLS."""
+        self.tls.write(octets)
+        self._peer.sendall(self._outgoing.read())
+
+
+async def shaken(pair: Pair) -> Inside:
+    """Shake hands, as far as the client is concerned."""
+    inside = Inside(pair.peer)
+    tls = Encryption(context_of(Module(name="mx")), "mail.test")
+    shaking = asyncio.create_task(pair.connection.encrypt(tls, within(PATIENCE)))
+    await asyncio.to_thread(inside.hear)
+    await shaking
+    return inside
+
+
+@on_each_loop
+async def test_last_words_with_the_first_line() -> None:
+    """The end of our handshake and the first line inside TLS are one segment."""
+    async with connected() as pair:
+        inside = await shaken(pair)
+        poll = select.poll()
+        poll.register(pair.peer, select.POLLIN)
+        assert not poll.poll(0)
+
+        pair.connection.send(b"EHLO mx\r\n")
+        inside.hear()
+
+        assert inside.tls.read() == b"EHLO mx\r\n"
+
+
+@on_each_loop
+async def test_last_words_before_a_wait() -> None:
+    """Who waits for a greeting inside TLS has first said the end of its handshake."""
+    async with connected() as pair:
+        inside = await shaken(pair)
+        greeting = asyncio.create_task(pair.connection.receive(within(PATIENCE)))
+        await asyncio.to_thread(inside.hear)
+        inside.say(GRT)
+
+        assert (await greeting).octets == GRT
+
+
+@on_each_loop
+async def test_last_words_before_the_end() -> None:
+    """Who closes right behind the handshake has said the end of it as well."""
+    async with connected() as pair:
+        inside = await shaken(pair)
+        pair.connection.close()
+        inside.hear()
+
+        assert inside.tls.read() == b""  # close_notify; without it, an error
 
 
 # --- draining
