@@ -1,5 +1,7 @@
 """What deploy/kubernetes sends to a cluster: sound by the schemas, and of one piece."""
 
+import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from exporter.config.config import Config
 from tests.e2e.cluster import DEPLOY, Object, complaints, composed, of, rendered
 from tests.e2e.programs import EXPORTER
 
+DOCS = Path(__file__).parents[2] / "docs/deployment.md"
 PORT = int(DEFAULT_LISTEN[1:])
 WORKLOADS = ("Deployment", "StatefulSet")
 LIVE, READY = "/-/healthy", "/-/ready"
@@ -314,6 +317,33 @@ def test_probes_on_demand_are_allowed(tmp_path: Path) -> None:
         host, _, port = target.partition(":")
         assert on_demand.allow.names_host(host)
         assert int(port or 25) in on_demand.ports
+
+
+def test_the_documented_overlay_is_one(tmp_path: Path) -> None:
+    """The overlay that the documentation shows puts config and secrets into the pod."""
+    (text,) = (
+        block
+        for block in re.findall(
+            r"```yaml\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL
+        )
+        if "kind: Kustomization" in block
+    )
+    there = os.path.relpath(DEPLOY, tmp_path)
+    text = text.replace("../mailserver-exporter/deploy/kubernetes", there)
+    (tmp_path / "kustomization.yaml").write_text(text)
+    (tmp_path / "config.yaml").write_text("targets: [mx.example.net]\n")
+    objects = rendered(tmp_path)
+    spec = template(objects)["spec"]
+    volumes = {v["name"]: v for v in spec["volumes"]}
+
+    assert [c for one in objects for c in complaints(one)] == []
+    (config_map,) = of(objects, "ConfigMap")
+    assert config_map["data"] == {"config.yaml": "targets: [mx.example.net]\n"}
+    assert volumes["config"]["configMap"]["name"] == config_map["metadata"]["name"]
+    assert volumes["secrets"]["secret"]["defaultMode"] == 0o440
+    mounted = {m["name"]: m["mountPath"] for m in container(objects)["volumeMounts"]}
+    assert f"password_file: {mounted['secrets']}/" in DOCS.read_text("utf-8")
+    assert container(objects)["image"].startswith("your-images/")
 
 
 def test_the_quick_start_is_hardened_by_its_namespace() -> None:

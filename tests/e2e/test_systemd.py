@@ -60,14 +60,13 @@ def test_systemd_takes_it(
 
 def test_it_is_as_tight_as_told(peer: Callable[[str], Path]) -> None:
     """systemd finds no more exposure than the documentation says."""
-    (told,) = re.findall(r"exposure level (\d+\.\d)", DOCS.read_text("utf-8"))
+    (told,) = re.findall(r"exposure level of (\d+\.\d)", DOCS.read_text("utf-8"))
     threshold = f"--threshold={round(float(told) * 10)}"
     judged = run(
         peer("systemd-analyze"), "security", "--offline=true", threshold, SERVICE
     )
 
     assert judged.returncode == 0, judged.stdout
-    assert f": {told} " in judged.stdout
 
 
 def test_its_user_is_made(peer: Callable[[str], Path], tmp_path: Path) -> None:
