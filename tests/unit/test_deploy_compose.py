@@ -216,6 +216,25 @@ def test_prometheus_knows_the_others() -> None:
         assert "monitoring" in SERVICES[name]["networks"]
 
 
+def test_grafana_finds_its_files() -> None:
+    """Its first page is one of the dashboards, which are where it looks for them."""
+    (place,) = (inside for there, inside in binds() if there == "../grafana/dashboards")
+    home = SERVICES["grafana"]["environment"][
+        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"
+    ]
+    provisioning = COMPOSE / "../grafana/provisioning"
+    (provider,) = (provisioning / "dashboards").glob("*.yml")
+    (source,) = (provisioning / "datasources").glob("*.yml")
+
+    assert str(Path(home).parent) == place
+    assert (COMPOSE / "../grafana/dashboards" / Path(home).name).exists()
+    (options,) = (one["options"] for one in _read(provider)["providers"])
+    assert options["path"] == place
+    (asked,) = (one["url"] for one in _read(source)["datasources"])
+    assert asked == "http://prometheus:9090"
+    assert "127.0.0.1:9090:9090" in SERVICES["prometheus"]["ports"]
+
+
 def test_nobody_can_log_in_by_a_known_password() -> None:
     """Grafana has no account to begin with, and shows what it has without one."""
     environment = SERVICES["grafana"]["environment"]
