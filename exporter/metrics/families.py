@@ -274,6 +274,15 @@ _MX_INFO = MetricFamily(
     steady=True,
 )
 
+_INTERVAL = MetricFamily(
+    "smtp_probe_interval_seconds",
+    Kind.GAUGE,
+    (),
+    "From one probe of the target to the next, as its schedule has it.",
+    lambda a: value(a.target.interval),
+    steady=True,
+)
+
 _SINCE_START: tuple[MetricFamily, ...] = (
     MetricFamily(
         "smtp_last_success_timestamp_seconds",
@@ -335,6 +344,7 @@ _ALWAYS: tuple[MetricFamily, ...] = (
         )
         for name, extra, text, samples in _LATEST
     ),
+    _INTERVAL,
     _MX_INFO,
     *_SINCE_START,
 )

@@ -267,11 +267,13 @@ def test_no_targets(accepted: Accepted) -> None:
 
 @FORMATS
 def test_before_the_first_probe(accepted: Accepted) -> None:
-    """A new target has its counters from 0 and no gauge."""
+    """A new target has its counters from 0, its interval and no other gauge."""
     body = joined(world(target()).exposition, accepted)
 
     check(body, openmetrics=accepted.openmetrics)
     found = families(body, openmetrics=accepted.openmetrics)
+    (interval,) = found.pop("smtp_probe_interval_seconds").samples
+    assert interval.value == 60
     assert {name for name in found if name.startswith("smtp_")} == {
         "smtp_probes",
         "smtp_banners",
@@ -395,6 +397,17 @@ async def test_following_renders_what_is_new() -> None:
     body = (await made.exposition.page(PLAIN, ["smtp_mx_info"])).body.decode()
     assert 'mx_preference="20"' in body
     assert 'mx_preference="10"' not in body
+
+
+def test_another_interval_is_shown_at_once() -> None:
+    """A target whose interval a reload has changed tells the new one, unprobed."""
+    made = world(target("a"))
+    made.see(target("a"), outcome())
+
+    made.open(target("a", interval=300.0))
+
+    body = joined(made.exposition, names=["smtp_probe_interval_seconds"])
+    assert body.splitlines()[-1].endswith(" 300.0")
 
 
 async def test_following_lets_probes_go_on() -> None:

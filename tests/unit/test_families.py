@@ -95,6 +95,7 @@ CONTRACT: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "smtp_resolved_addresses": (Kind.GAUGE, ("family",)),
     "smtp_tcp_rtt_seconds": (Kind.GAUGE, ()),
     "smtp_tcp_retransmits": (Kind.GAUGE, ()),
+    "smtp_probe_interval_seconds": (Kind.GAUGE, ()),
     "smtp_mx_info": (Kind.GAUGE, ("mx_preference",)),
     "smtp_probes_total": (Kind.COUNTER, ()),
     "smtp_banners_total": (Kind.COUNTER, ("class",)),
@@ -103,11 +104,10 @@ CONTRACT: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "smtp_unsolicited_replies_total": (Kind.COUNTER, ("code",)),
     "smtp_phase_latency_seconds": (Kind.SUMMARY, ("phase",)),
 }
-OF_LATEST = {
-    name
-    for name, (kind, _) in CONTRACT.items()
-    if kind is Kind.GAUGE
-    and name not in {"smtp_last_success_timestamp_seconds", "smtp_mx_info"}
+OF_LATEST = {name for name, (kind, _) in CONTRACT.items() if kind is Kind.GAUGE} - {
+    "smtp_last_success_timestamp_seconds",
+    "smtp_mx_info",
+    "smtp_probe_interval_seconds",
 }
 
 # What the values of each label are taken from.
@@ -252,6 +252,7 @@ def test_no_label_holds_free_text(seen: Outcome) -> None:
 # --- golden texts
 
 NEW = """
+smtp_probe_interval_seconds{T} 60.0
 smtp_probes_total{T} 0
 smtp_banners_total{T,class="2xx"} 0
 smtp_banners_total{T,class="3xx"} 0
@@ -304,6 +305,7 @@ smtp_resolved_addresses{T,family="ipv4"} 1
 smtp_resolved_addresses{T,family="ipv6"} 2
 smtp_tcp_rtt_seconds{T} 0.0005
 smtp_tcp_retransmits{T} 0
+smtp_probe_interval_seconds{T} 60.0
 smtp_last_success_timestamp_seconds{T} 1.7000000005e+09
 smtp_probes_total{T} 1
 smtp_banners_total{T,class="2xx"} 1
@@ -352,6 +354,7 @@ smtp_quit_acknowledged{T} 0
 smtp_session_end{T,close="aborted"} 1
 smtp_tcp_rtt_seconds{T} 0.0005
 smtp_tcp_retransmits{T} 3
+smtp_probe_interval_seconds{T} 60.0
 smtp_probes_total{T} 1
 smtp_banners_total{T,class="2xx"} 0
 smtp_banners_total{T,class="3xx"} 0
@@ -394,6 +397,7 @@ smtp_quit_acknowledged{T} 0
 smtp_session_end{T,close="unsolicited_221"} 1
 smtp_quirk{T,quirk="bare_lf"} 1
 smtp_quirk{T,quirk="no_text"} 1
+smtp_probe_interval_seconds{T} 60.0
 smtp_probes_total{T} 1
 smtp_banners_total{T,class="2xx"} 1
 smtp_banners_total{T,class="3xx"} 0
