@@ -36,21 +36,29 @@ proxymap unix - - n - - proxymap
 class Postfix:
     """A running Postfix: where it listens, and what it has logged."""
 
-    def __init__(
-        self, port: int, wrapped: int, log: Path, master: "subprocess.Popen[bytes]"
-    ) -> None:
-        """Describe one that runs already; at `wrapped` it speaks TLS at once."""
+    def __init__(self, place: Path, port: int, wrapped: int, log: Path) -> None:
+        """Start one that is configured already; at `wrapped` it speaks TLS at once."""
         self.host = "127.0.0.1"
         self.port = port
         self.wrapped = wrapped
+        self._place = place
         self._log = log
-        self._master = master
+        self._master = _master(place)
+
+    def start(self) -> None:
+        """Start it again after `stop`, on the same ports."""
+        self._master = _master(self._place)
+        self.await_listener()
 
     def stop(self) -> None:
         """End it, all its processes included."""
         if self._master.poll() is None:
             os.killpg(self._master.pid, signal.SIGTERM)
             self._master.wait(START_SECONDS)
+
+    def await_listener(self) -> None:
+        """Wait until it listens."""
+        _await_listener(self.port, self._master)
 
     @property
     def log(self) -> str:
@@ -77,17 +85,20 @@ def running_postfix(place: Path, settings: Mapping[str, str]) -> Iterator[Postfi
     _configure(place, log, settings)
     master_cf = _MASTER.format(port=port, wrapped=wrapped)
     (place / "etc" / "master.cf").write_text(master_cf)
-    master = subprocess.Popen(
+    postfix = Postfix(place, port, wrapped, log)
+    try:
+        postfix.await_listener()
+        yield postfix
+    finally:
+        postfix.stop()
+
+
+def _master(place: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
         [DAEMONS / "master", "-c", place / "etc", "-d"],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
-    postfix = Postfix(port, wrapped, log, master)
-    try:
-        _await_listener(port, master)
-        yield postfix
-    finally:
-        postfix.stop()
 
 
 def _configure(place: Path, log: Path, settings: Mapping[str, str]) -> None:
