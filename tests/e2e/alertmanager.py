@@ -75,8 +75,14 @@ class Alertmanager:
         )
         urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 -- our own, on loopback
 
-    def muted(self) -> list[dict[str, str]]:
-        """Give the labels of the alerts that others inhibit."""
+    def await_muted(self, alerts: Sequence[Mapping[str, str]]) -> None:
+        """Wait until exactly these alerts, by their labels, are inhibited."""
+        deadline = time.monotonic() + PATIENCE
+        while (seen := self._muted()) != alerts:
+            assert time.monotonic() < deadline, seen
+            time.sleep(0.1)  # another program's pace; bounded above
+
+    def _muted(self) -> list[dict[str, str]]:
         with urllib.request.urlopen(self._alerts, timeout=5) as answer:  # noqa: S310 -- our own, on loopback
             alerts = json.load(answer)
         return [one["labels"] for one in alerts if one["status"]["inhibitedBy"]]
