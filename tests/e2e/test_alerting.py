@@ -216,6 +216,16 @@ def alert(
         ),
         pytest.param(
             [
+                alert(ONE, "TlsFailing", "critical"),
+                alert(ONE, "CertificateExpiring", "critical"),
+                alert(ONE, "StarttlsGone"),
+                alert(OTHER, "CertificateExpiring", "critical"),
+            ],
+            [alert(ONE, "CertificateExpiring", "critical")],
+            id="while TLS fails, that the certificate ends is muted",
+        ),
+        pytest.param(
+            [
                 alert(ONE, "CertificateExpiring", "critical"),
                 alert(ONE, "CertificateExpiring"),
                 alert(ONE, "StarttlsGone"),
