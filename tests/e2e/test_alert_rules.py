@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from tests.unit.outcomes import PAIRS
-from tests.unit.test_runbooks import queries_of
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 RULES = sorted(SHIPPED.glob("mailserver-*.rules.yml"))
@@ -81,20 +80,6 @@ def test_each_failure_is_counted_once(peer: Peer, tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump({"rule_files": rules, "tests": [test]}))
 
     run(peer("promtool"), "test", "rules", file)
-
-
-def test_queries_of_the_runbooks_are_sound(peer: Peer, tmp_path: Path) -> None:
-    """Prometheus understands each query of a runbook and of the page on alerting."""
-    pages = [*(ALERTING.parent / "runbooks").glob("*.md"), ALERTING]
-    queries = [line for page in pages for line in queries_of(page.read_text("utf-8"))]
-    rules = [{"record": f"query_{n}", "expr": one} for n, one in enumerate(queries)]
-    file = tmp_path / "queries.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-
-    told = run(peer("promtool"), "check", "rules", file)
-
-    assert f"{len(queries)} rules found" in told
-    assert len(queries) > len(pages)
 
 
 def test_the_base_can_be_replaced(peer: Peer, tmp_path: Path) -> None:
