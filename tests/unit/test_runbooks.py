@@ -150,3 +150,20 @@ def test_each_severity_is_shown() -> None:
     assert shown == {
         (rule.body["alert"], rule.body["labels"]["severity"]) for rule in ALERTS
     }
+
+
+def _inputs() -> Iterator[str]:
+    for file in (SHIPPED / "tests").glob("*.yml"):
+        for test in yaml.safe_load(file.read_text("utf-8"))["tests"]:
+            yield from (row["series"] for row in test["input_series"])
+
+
+def test_tests_are_fed_with_what_there_is() -> None:
+    """Each series that a test feeds is one of the exporter's, with words for labels."""
+    foreign = {"up", "process_start_time_seconds"}
+    for series in _inputs():
+        name, _, labels = series.partition("{")
+        assert name in known_metrics() - RECORDED | foreign
+        for one in matchers(labels):
+            if one.label in WORDS:
+                assert one.value in WORDS[one.label]
