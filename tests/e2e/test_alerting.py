@@ -8,6 +8,7 @@ group one second, and addresses are the test's own. Nothing else is changed.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from tests.e2e.alertmanager import (
     listening_webhook,
     running_alertmanager,
 )
-from tests.e2e.programs import running_exporter
+from tests.e2e.programs import EXPORTER, free_port, running
 from tests.e2e.prometheus import Prometheus, running_with
 from tests.interop.postfix import Postfix
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 HURRIED = "mailserver-failing"
+SUCCESS = "target:smtp_probe_success:min"
 CONFIG = """\
 schedule: {{interval: 1s}}
 targets: [{{host: {host}, port: {port}, name: "post\\"fix", labels: {{site: fra}}}}]
@@ -85,27 +87,55 @@ def alerting(peer: Callable[[str], Path], tmp_path: Path) -> Iterator[Running]:
         yield running, webhook
 
 
+class Watch:
+    """An exporter that probes Postfix, on one address over all its restarts."""
+
+    def __init__(self, config: Path) -> None:
+        """Start it with a configuration."""
+        self.address = f"127.0.0.1:{free_port()}"
+        self._command: list[str | Path] = [EXPORTER, "serve"]
+        self._command += [f"--config.file={config}"]
+        self._command += [f"--web.listen-address={self.address}"]
+        self._stack = ExitStack()
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        exporter = self._stack.enter_context(running(self._command))
+        exporter.await_line("serving metrics")
+
+    def stop(self) -> None:
+        """Stop it; prints what it logged."""
+        self._stack.close()
+
+
 @pytest.fixture
-def watched(
-    postfix: Postfix,
-    alerting: Running,
-    peer: Callable[[str], Path],
-    tmp_path: Path,
-) -> Iterator[Prometheus]:
-    """Run an exporter that probes Postfix, and Prometheus, until the first success."""
-    program = peer("prometheus")
+def watch(postfix: Postfix, tmp_path: Path) -> Iterator[Watch]:
+    """Run an exporter that probes Postfix."""
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG.format(host=postfix.host, port=postfix.port))
-    with running_exporter("serve", f"--config.file={config}") as (_, address):
-        text = prometheus_config(tmp_path, address, alerting[0].address)
-        with running_with(program, tmp_path, text) as prometheus:
-            prometheus.await_value("target:smtp_probe_success:min", 1)
-            yield prometheus
+    watch = Watch(config)
+    try:
+        yield watch
+    finally:
+        watch.stop()
+
+
+@pytest.fixture
+def prometheus(
+    watch: Watch, alerting: Running, peer: Callable[[str], Path], tmp_path: Path
+) -> Iterator[Prometheus]:
+    """Run Prometheus as it is shipped, until it has seen the first success."""
+    program = peer("prometheus")
+    text = prometheus_config(tmp_path, watch.address, alerting[0].address)
+    with running_with(program, tmp_path, text) as prometheus:
+        prometheus.await_value(SUCCESS, 1)
+        yield prometheus
 
 
 @pytest.mark.timeout(120)  # half a minute by itself; four programs on a busy machine
 def test_a_server_that_is_stopped_and_started(
-    watched: Prometheus, postfix: Postfix, alerting: Running
+    prometheus: Prometheus, postfix: Postfix, alerting: Running
 ) -> None:
     """Stopping Postfix is told by one alert, in words; starting it resolves that."""
     _, webhook = alerting
@@ -140,7 +170,26 @@ def test_a_server_that_is_stopped_and_started(
     assert {sent.labels["alertname"] for sent in webhook.heard} == {
         "MailServerUnreachable"
     }
-    watched.await_value("target:smtp_probe_success:min", 1)
+    prometheus.await_value(SUCCESS, 1)
+
+
+@pytest.mark.timeout(120)
+def test_an_exporter_that_is_restarted(
+    prometheus: Prometheus, watch: Watch, alerting: Running
+) -> None:
+    """An exporter that goes away for a moment fires nothing, though its series end."""
+    _, webhook = alerting
+
+    for _ in range(2):
+        watch.stop()
+        prometheus.await_value("up", 0)
+        prometheus.await_value(f"count({SUCCESS}) or vector(0)", 0)
+        watch.start()
+        prometheus.await_value(SUCCESS, 1)
+
+    assert prometheus.query("resets(smtp_probes_total[5m]) > 0")
+    assert prometheus.query('count_over_time(ALERTS{alertstate="firing"}[5m])') == {}
+    assert webhook.heard == []
 
 
 JOB = {"job": "mailserver"}
