@@ -2,7 +2,8 @@
 
 Holds the tasks and the rules (one probe of a target at a time, every slot either
 started or told of as skipped), and refuses to know what a probe is or what becomes of
-its result. When is the timetable's business, how many at once that of the places.
+its result. When is the timetable's business, how many at once that of the places. With
+what is due it starts what is about to be (docs/decisions/0018).
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from itertools import islice
 from exporter.schedule.ending import ended_within
 from exporter.schedule.places import Places
 from exporter.schedule.restraint import Restraint
-from exporter.schedule.timetable import Slot, Timetable
+from exporter.schedule.timetable import Slot, Timetable, ahead_of
 from exporter.targets import Target
 from exporter.vocabulary import Skip
 
@@ -58,6 +59,7 @@ class Schedule:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._timer: asyncio.Handle | None = None
         self._context = contextvars.copy_context()  # not that of whoever reloads us
+        self._ahead = 0.0  # seconds; how long before its slot a target may be probed
         self._started = False
         self._stopped = False
 
@@ -89,6 +91,7 @@ class Schedule:
         changed, for targets that the timetable refuses.
         """
         self._timetable.replace(targets, self._monotonic())
+        self._ahead = ahead_of(self._timetable.targets)
         for name in self._restraint.names:
             if not self._timetable.find(name):
                 self._restraint.welcome(name)
@@ -127,7 +130,8 @@ class Schedule:
 
     def _tick(self) -> None:
         try:
-            for slot in islice(self._timetable.pop_due(self._monotonic()), _BATCH):
+            due = self._timetable.pop_due(self._monotonic(), self._ahead)
+            for slot in islice(due, _BATCH):
                 self._judge(slot)
             for name in islice(iter(self._places.admit, None), _BATCH):
                 self._start(name)
@@ -171,7 +175,7 @@ class Schedule:
         task.add_done_callback(lambda _: self._ended(name))
 
     async def _carry(self, slot: Slot) -> None:
-        self._on_lag(self._monotonic() - slot.due)
+        self._on_lag(max(0.0, self._monotonic() - slot.due))
         try:
             await self._run(slot.target)
         except Exception as error:  # noqa: BLE001 -- whatever it is, only this probe fails

@@ -223,6 +223,24 @@ async def test_each_target_is_probed_at_its_own_place_in_every_interval(
 
 
 @lived()
+async def test_many_targets_start_together_and_never_late(world: World) -> None:
+    """A dozen start in one go, each a quarter of a second early at most, every time."""
+    those = targets(500, interval=10.0)
+    world.schedule.replace(those)
+    await asyncio.sleep(100.0)
+
+    moments = {moment for _, moment in world.started}
+    assert len(world.started) == pytest.approx(5_000, abs=20)
+    assert len(world.started) / len(moments) > 8
+    for one in those:
+        place = offset(one.name, 10.0)
+        early = [(place - moment) % 10.0 for moment in world.starts(one.name)]
+        assert all(0 <= by <= 0.2501 or by > 9.9999 for by in early)
+    assert set(world.lags) == {0.0}
+    assert not world.skips
+
+
+@lived()
 async def test_a_wall_clock_that_steps_moves_nothing(world: World) -> None:
     """Unix time is read once, when the schedule is made."""
     world.schedule.replace([target("a")])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.schedule.timetable import Slot, Timetable, offset
+from exporter.schedule.timetable import Slot, Timetable, ahead_of, offset
 from exporter.targets import Module, Target
 
 UNIX = 1_700_000_040.0  # a whole number of minutes
@@ -175,6 +175,74 @@ def test_every_slot_is_given_or_missed_once(
         assert upcoming is not None
         assert upcoming > now
         assert upcoming == close_to(first + slots * interval)
+
+
+# --- what starts together
+
+
+def test_with_the_due_come_those_that_soon_are() -> None:
+    """They come only beside one that is due, at their own slots, and once."""
+    table = timetable(*targets(600))  # ten a second
+    first = table.next_due()
+    assert first is not None
+    assert not list(table.pop_due(math.nextafter(first, 0.0), 5.0))
+
+    some = popped_ahead(table, first, 5.0)
+    upcoming = table.next_due()
+
+    assert some == sorted(some)
+    assert all(due <= first + 5.0 and missed == 0 for due, missed in some)
+    assert upcoming is not None
+    assert upcoming > first + 5.0
+    rest = popped_ahead(table, first + 59.9, 0.0)
+    assert len(some) + len(rest) == 600
+
+
+def popped_ahead(table: Timetable, now: float, ahead: float) -> list[tuple[float, int]]:
+    """Pop ahead, in a form that is easily compared."""
+    return [(slot.due, slot.missed) for slot in table.pop_due(now, ahead)]
+
+
+@given(
+    interval=st.floats(min_value=0.01, max_value=1e5),
+    sleeps=st.lists(st.floats(min_value=0, max_value=1e5), max_size=20),
+)
+def test_who_comes_early_loses_no_slot(interval: float, sleeps: list[float]) -> None:
+    """However early it comes, the next slot is the very next one."""
+    table = timetable(target("a", interval), target("b", interval))
+    ahead, now = interval / 4, 0.0
+    seen: dict[str, int] = {}
+    for sleep in sleeps:
+        now += sleep
+        for slot in table.pop_due(now, ahead):
+            place = offset(slot.target.name, interval)
+            slots = seen.get(slot.target.name, 0)
+            assert slot.due <= now + ahead
+            assert slot.due + UNIX == pytest.approx(
+                math.ceil((UNIX - place) / interval) * interval
+                + place
+                + slots * interval,
+                abs=1e-3,
+            )
+            seen[slot.target.name] = slots + 1 + slot.missed
+
+
+@pytest.mark.parametrize(
+    ("count", "interval", "ahead"),
+    [
+        (0, 60.0, 0.0),
+        (400, 60.0, 0.0),  # 7 a second: two within a quarter of one are chance
+        (500, 10.0, 0.25),  # 12 at a time
+        (10_000, 60.0, 0.096),
+        (10_000, 5.0, 0.008),
+        (10, 0.5, 0.125),
+    ],
+)
+def test_how_far_ahead(count: int, interval: float, ahead: float) -> None:
+    """As far as some sixteen start together, a quarter of a second at most."""
+    those = [dataclasses.replace(t, interval=interval) for t in targets(count)]
+
+    assert ahead_of(those) == pytest.approx(ahead)
 
 
 # --- another set of targets
