@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, NoReturn
 
 from exporter import __version__
 from exporter.cli.parser import CommandParser, no_command
@@ -27,6 +27,8 @@ _Arguments = Callable[[argparse.ArgumentParser], None]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code. Usage errors leave with 2 by argparse."""
+    if os.getpid() == 1:  # the kernel drops what PID 1, a container's, does not handle
+        signal.signal(signal.SIGTERM, _leave)
     if isinstance(sys.stdout, TextIOWrapper):  # what a server said fits no code page
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = parsed(argv)
@@ -43,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk behind standard output, no descriptors left
         return fail(f"{error.strerror or error}; {_remedy(error)}")
     return code
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    sys.exit(_BY_SIGNAL + number)
 
 
 def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
