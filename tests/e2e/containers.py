@@ -96,7 +96,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Keep everything in a folder."""
         where = ("--root", str(folder / "root"), "--runroot", str(folder / "run"))
-        # Overlays cost nothing for each container, but not every file system bears them.
+        # An overlay is no copy for each container; not every file system bears one.
         overlay = (*where, "--storage-driver", "overlay")
         borne = _ran("buildah", *overlay, "info", check=False).returncode == 0
         self._where = overlay if borne else (*where, "--storage-driver", "vfs")
