@@ -57,6 +57,6 @@ USER 65532:65532
 EXPOSE 10525
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
-  CMD ["/opt/venv/bin/mailserver-exporter", "healthcheck"]
+  CMD ["/opt/venv/bin/mailserver-exporter", "healthcheck", "--pid=1"]
 ENTRYPOINT ["/opt/venv/bin/mailserver-exporter"]
 CMD ["serve"]

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from exporter import __version__
 from exporter.cli.parser import CommandParser, no_command
 
+PROGRAM = "mailserver-exporter"
 DEFAULT_CONFIG = "/etc/mailserver-exporter/config.yaml"
 DEFAULT_LISTEN = ":10525"
 USAGE_ERROR = 2
@@ -85,7 +86,7 @@ _REMEDIES = {
 
 def _parser() -> CommandParser:
     parser = CommandParser(
-        prog="mailserver-exporter",
+        prog=PROGRAM,
         description="Probes mail servers on its own schedule and tells Prometheus: do "
         "they greet (220), how fast is each step, do they say goodbye properly (221, "
         "then a clean close).",
@@ -273,6 +274,13 @@ def _healthcheck(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask whether it is ready, that is, whether all targets are on the "
         "schedule (default: off, ask whether it is alive)",
+    )
+    parser.add_argument(
+        "--pid",
+        metavar="PID",
+        type=int,
+        help="take the web flags that are not given here from the command line of this "
+        "process, the exporter itself; 1 in a container (default: none)",
     )
     parser.add_argument(
         "--url",

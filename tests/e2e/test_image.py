@@ -68,7 +68,9 @@ def test_what_the_image_says(images: Store) -> None:
     assert config["Cmd"] == ["serve"]
     assert config["StopSignal"] == "SIGTERM"
     assert config["ExposedPorts"] == {"10525/tcp": {}}
-    assert image["Healthcheck"]["Test"] == ["CMD", EXPORTER_INSIDE, "healthcheck"]
+    assert image["Healthcheck"]["Test"] == [
+        *("CMD", EXPORTER_INSIDE, "healthcheck", "--pid=1")
+    ]
     labels = {
         key.removeprefix("org.opencontainers.image."): value
         for key, value in config["Labels"].items()
@@ -140,9 +142,11 @@ def test_a_scrape(images: Store, tmp_path: Path) -> None:
             line = container.await_line("serving metrics")
             address = re.findall(r"listen=(\S+)", line)[0]
             told = json.loads(container.python(TELL))
+            well = container.health()
             text = _scraped(address, 'smtp_probe_success{target="good"')
             ended = container.stop()
 
+    assert well.returncode == 0  # on the port of the exporter's own flags
     number = str(UID)
     none = "0" * 16
     assert told[:5] == [UID, [number] * 4, none, none, "1"]
