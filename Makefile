@@ -162,8 +162,10 @@ $(VENV)/.runnable: pyproject.toml | $(VENV)/bin/pip
 	  { echo "missing: packages of pyproject.toml; is the package index reachable?"; exit 1; }
 	@touch $@
 
+# With a wheel, the checkout comes last: its tests are found, and its exporter is not.
 $(VENV)/.testable: pyproject.toml $(WHEEL) | $(VENV)/bin/pip
 	@$(BIN)/pip install --quiet --disable-pip-version-check $(if $(WHEEL),'$(WHEEL)[dev]',--editable '.[dev]') || \
 	  { echo "missing: packages of pyproject.toml; is the package index reachable?"; exit 1; }
 	@$(if $(WHEEL),$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall '$(WHEEL)')
+	@$(if $(WHEEL),echo $(CURDIR) >"$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/checkout.pth")
 	@touch $@ $(VENV)/.runnable
