@@ -16,8 +16,8 @@ def add_web_flags(arguments: argparse.Namespace, pid: int) -> None:
     """Set the web flags that were not given to those of the exporter that runs."""
     told = vars(parsed(argv)) if (argv := arguments_of(pid)) else {}
     for name in _WEB:
-        if not getattr(arguments, name):
-            setattr(arguments, name, told.get(name, getattr(arguments, name)))
+        if not getattr(arguments, name) and told.get(name):
+            setattr(arguments, name, told[name])
 
 
 def arguments_of(pid: int) -> list[str]:
