@@ -25,8 +25,10 @@ BASE_TAR = ROOT / ".cache" / "image-base.tar"
 PYTHON = "/opt/venv/bin/python"
 EXPORTER_INSIDE = "/opt/venv/bin/mailserver-exporter"
 SHELLS = ("bash", "dash", "rbash", "sh")
-# What Docker allows before it kills: the exporter must need less.
+# The exporter must have ended by then.
 STOP_SECONDS = 5
+# What Docker allows before it kills: enough to tell how long it really took.
+_KILL_SECONDS = 10
 # Where packages come from; what names a file of this machine is not there in a build.
 _PLACES = frozenset({"index-url", "trusted-host", "proxy", "default-timeout"})
 # podman asks for more files and processes than a machine may grant.
@@ -84,7 +86,7 @@ class Container:
     def stop(self) -> Ended:
         """Stop it as Docker does: the image's signal, and SIGKILL when time is up."""
         begin = time.monotonic()
-        self._store.podman("stop", f"--time={STOP_SECONDS}", self.name)
+        self._store.podman("stop", f"--time={_KILL_SECONDS}", self.name)
         seconds = time.monotonic() - begin
         (state,) = self._store.inspected(self.name)
         return Ended(int(state["State"]["ExitCode"]), seconds)
