@@ -2,7 +2,9 @@
 #   make run    the demo, or config.yaml when there is one
 #   make test   all checks and all rings
 PYTHON ?= python3
-VENV ?= .venv
+# WHEEL=dist/NAME.whl tests what is released: the wheel is installed, not the checkout.
+WHEEL ?=
+VENV ?= $(if $(WHEEL),.venv-wheel,.venv)
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
 SECONDS ?= 600
@@ -11,8 +13,14 @@ AXE := .cache/axe-core
 KUBECTL := .cache/kubectl
 OPERATOR := .cache/prometheus-operator
 SCHEMA := .cache/grafana-schema
+IMAGE_BASE := .cache/image-base.tar
+# What builds a wheel, and nothing else: the versions of requirements-build.lock.
+BUILDER := .venv-build
+# Makes the lock files; they say what the image consists of, so it is one version.
+UV := uv==0.13.9
+ENGINE ?= docker
 
-.PHONY: axe dashboards grafana-schema kubectl kubernetes operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
+.PHONY: axe dashboards dist grafana-schema image image-base kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -33,12 +41,18 @@ types: $(VENV)/.testable
 layers: $(VENV)/.testable
 	$(BIN)/lint-imports
 
+# A checkout in front of what is installed would be tested in its place.
+unit wire interop e2e coverage: export PYTHONSAFEPATH = 1
+unit wire interop e2e coverage: export TESTED_WHEEL = $(WHEEL)
+
 unit wire interop e2e: $(VENV)/.testable
 	$(BIN)/python -m pytest tests/$@
 
 coverage: export EVERY_LOOP = 1
 coverage: $(VENV)/.testable
-	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run --parallel-mode -m pytest
+	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 
 docs: $(VENV)/.runnable
@@ -102,8 +116,40 @@ fuzz: $(VENV)/.testable
 bench: $(VENV)/.testable
 	$(BIN)/python -m bench.greeting_exactness
 
+# Every dependency at its newest, for each Python and machine that the image may have;
+# fails where one of them would need a compiler.
+lock: $(BUILDER)/bin/pip
+	@$(BUILDER)/bin/pip install --quiet --disable-pip-version-check '$(UV)'
+	$(BUILDER)/bin/python .ci/lock.py
+
+# Wheel and sdist: the same octets wherever and whenever they are built.
+dist: $(BUILDER)/.ready
+	@rm -rf dist
+	@$(BUILDER)/bin/python -m hatchling build
+
+$(BUILDER)/bin/pip:
+	@$(PYTHON) -m venv $(BUILDER)
+
+$(BUILDER)/.ready: requirements-build.lock | $(BUILDER)/bin/pip
+	@$(BUILDER)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --requirement requirements-build.lock
+	@touch $@
+
+# With ENGINE=podman by podman. BASE is another image to build on.
+image:
+	$(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) \
+	  --build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py) \
+	  --build-arg REVISION=$$(git rev-parse --short=12 HEAD 2>/dev/null) \
+	  $(if $(findstring podman,$(ENGINE)),--format docker) --tag mailserver-exporter .
+
+# What CI builds the image on: no registry of images is needed for it.
+image-base: $(IMAGE_BASE)
+
+$(IMAGE_BASE): .ci/image-base
+	@.ci/image-base $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) $(BUILDER) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
@@ -116,7 +162,10 @@ $(VENV)/.runnable: pyproject.toml | $(VENV)/bin/pip
 	  { echo "missing: packages of pyproject.toml; is the package index reachable?"; exit 1; }
 	@touch $@
 
-$(VENV)/.testable: pyproject.toml | $(VENV)/bin/pip
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' || \
+# With a wheel, the checkout comes last: its tests are found, and its exporter is not.
+$(VENV)/.testable: pyproject.toml $(WHEEL) | $(VENV)/bin/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check $(if $(WHEEL),'$(WHEEL)[dev]',--editable '.[dev]') || \
 	  { echo "missing: packages of pyproject.toml; is the package index reachable?"; exit 1; }
+	@$(if $(WHEEL),$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall '$(WHEEL)')
+	@$(if $(WHEEL),echo $(CURDIR) >"$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/checkout.pth")
 	@touch $@ $(VENV)/.runnable

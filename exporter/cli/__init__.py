@@ -12,11 +12,12 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, NoReturn
 
 from exporter import __version__
 from exporter.cli.parser import CommandParser, no_command
 
+PROGRAM = "mailserver-exporter"
 DEFAULT_CONFIG = "/etc/mailserver-exporter/config.yaml"
 DEFAULT_LISTEN = ":10525"
 USAGE_ERROR = 2
@@ -27,6 +28,8 @@ _Arguments = Callable[[argparse.ArgumentParser], None]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code. Usage errors leave with 2 by argparse."""
+    if os.getpid() == 1:  # the kernel drops what PID 1, a container's, does not handle
+        signal.signal(signal.SIGTERM, _leave)
     if isinstance(sys.stdout, TextIOWrapper):  # what a server said fits no code page
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = parsed(argv)
@@ -43,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk behind standard output, no descriptors left
         return fail(f"{error.strerror or error}; {_remedy(error)}")
     return code
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    sys.exit(_BY_SIGNAL + number)
 
 
 def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -79,7 +86,7 @@ _REMEDIES = {
 
 def _parser() -> CommandParser:
     parser = CommandParser(
-        prog="mailserver-exporter",
+        prog=PROGRAM,
         description="Probes mail servers on its own schedule and tells Prometheus: do "
         "they greet (220), how fast is each step, do they say goodbye properly (221, "
         "then a clean close).",
@@ -267,6 +274,13 @@ def _healthcheck(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask whether it is ready, that is, whether all targets are on the "
         "schedule (default: off, ask whether it is alive)",
+    )
+    parser.add_argument(
+        "--pid",
+        metavar="PID",
+        type=int,
+        help="take the web flags that are not given here from the command line of this "
+        "process, the exporter itself; 1 in a container (default: none)",
     )
     parser.add_argument(
         "--url",

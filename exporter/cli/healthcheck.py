@@ -17,6 +17,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from exporter.cli import DEFAULT_LISTEN, USAGE_ERROR, fail
+from exporter.cli.running import add_web_flags
 from exporter.web.address import ListenError, parse_listen_address
 
 HEALTHY, READY = "/-/healthy", "/-/ready"
@@ -104,6 +105,8 @@ def asked(arguments: argparse.Namespace) -> Question:
     """
     if arguments.url:
         return _of_url(arguments.url)
+    if arguments.pid:
+        add_web_flags(arguments, arguments.pid)
     listen = parse_listen_address((arguments.listen or [DEFAULT_LISTEN])[0])
     https = False
     if arguments.web_config_file:

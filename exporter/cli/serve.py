@@ -17,6 +17,10 @@ from exporter.web.listen import ListenError
 from exporter.web.listening import Listening
 from exporter.web.prefix import PrefixError
 
+_WITHOUT_ONE = """\
+Write one, and give its path with --config.file; into a container, mount it there.
+To see it work without one: mailserver-exporter demo"""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Load the configuration and serve it."""
@@ -32,9 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         if not path.exists():
-            print(
-                "To see it work without one: mailserver-exporter demo", file=sys.stderr
-            )
+            print(_WITHOUT_ONE, file=sys.stderr)
         return 1
     return listen_and_run(
         arguments, lambda where: app.serve(config, where, source, shard)

@@ -4,6 +4,7 @@ Holds what can go wrong before the first character is understood: no such file, 
 readable, too large, not UTF-8. Refuses to look into the text.
 """
 
+import os
 from pathlib import Path
 
 from exporter.config.complaint import Complaints, Place
@@ -17,7 +18,9 @@ _REMEDY_OF: dict[type[OSError], str] = {
     FileNotFoundError: "there is no such file; check the path",
     NotADirectoryError: "there is no such file; check the path",
     IsADirectoryError: "this is a directory; give the path of the file in it",
-    PermissionError: "this user may not read it; change its owner or its mode",
+    # With the number: in a container it is not the user who wrote the file.
+    PermissionError: f"this user (uid {os.getuid()}) may not read it; change its owner "
+    "or its mode",
 }
 
 

@@ -7,8 +7,6 @@ are short, so that a failing probe ends well before the next one starts.
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from exporter.demo.certificates import Kind, authority
 from exporter.demo.listener import LOOPBACK, ScriptedServer, closed_port
@@ -30,6 +28,7 @@ from exporter.demo.script import (
     Tls,
     script,
 )
+from exporter.memory_file import memory_file
 from exporter.targets import Module, Target, Timeouts
 from exporter.vocabulary import Policy, Reason, TlsMode
 
@@ -194,14 +193,8 @@ DEMO = (
 async def demo_servers() -> AsyncIterator[tuple[Target, ...]]:
     """Run every server of the table, and give the targets that name them."""
     async with AsyncExitStack() as stack:
-        ca_file = _authority_in(stack.enter_context(TemporaryDirectory(prefix="mx")))
+        ca_file = stack.enter_context(memory_file(authority()))
         yield tuple([await _open(server, ca_file, stack) for server in DEMO])
-
-
-def _authority_in(folder: str) -> str:
-    path = Path(folder, "authority.pem")
-    path.write_bytes(authority())
-    return str(path)
 
 
 async def _open(server: DemoServer, ca_file: str, stack: AsyncExitStack) -> Target:

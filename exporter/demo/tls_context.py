@@ -8,10 +8,10 @@ client asked for by SNI is kept with its session, and judged elsewhere.
 import ssl
 import warnings
 from functools import cache
-from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 from exporter.demo.certificates import Kind, authority, issue
+from exporter.memory_file import memory_file
 
 _CIPHERS = "DEFAULT:@SECLEVEL=0"
 
@@ -77,9 +77,7 @@ def _speak_only(version: ssl.TLSVersion, context: ssl.SSLContext) -> None:
 
 
 def _load(kind: Kind, name: str, context: ssl.SSLContext) -> None:
-    """Load chain and key, which OpenSSL takes from a file only; its mode is 0600."""
+    """Load chain and key, which OpenSSL takes from a file only."""
     issued = issue(kind, name)
-    with NamedTemporaryFile(prefix="mx") as file:
-        file.write(issued.key + issued.pem)
-        file.flush()
-        context.load_cert_chain(file.name)
+    with memory_file(issued.key + issued.pem) as path:
+        context.load_cert_chain(path)

@@ -210,6 +210,21 @@ def test_the_package_is_the_command() -> None:
     assert run.stderr.startswith("usage: mailserver-exporter")
 
 
+def test_the_first_process_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM ends PID 1 by 143 from the beginning on, and others as ever."""
+    handled: dict[int, Callable[[int, object], None]] = {}
+    monkeypatch.setattr(signal, "signal", handled.__setitem__)
+    cli.main(["version"])
+    assert handled == {}
+
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    cli.main(["version"])
+    with pytest.raises(SystemExit) as left:
+        handled[signal.SIGTERM](signal.SIGTERM, None)
+
+    assert left.value.code == 143
+
+
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     """The schema printed is the file in the repository, octet for octet."""
     assert cli.main(["schema"]) == 0

@@ -139,6 +139,7 @@ HOST = single_target("mx1.example.com")
 def health(**flags: object) -> argparse.Namespace:
     """Give the flags of healthcheck, varied."""
     plain = {
+        "pid": None,
         "url": None,
         "listen": None,
         "web_config_file": None,

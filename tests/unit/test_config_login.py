@@ -109,7 +109,10 @@ class TestFile:
 
         monkeypatch.setattr(Path, "open", fail)
         sentence = complaint("password_file: p", tmp_path)
-        assert sentence == "this user may not read it; change its owner or its mode"
+        assert sentence == (
+            f"this user (uid {os.getuid()}) may not read it; change its owner or its "
+            "mode"
+        )
 
     def test_another_error(self, tmp_path: Path) -> None:
         """Any other failure is told in the system's words."""

@@ -321,11 +321,13 @@ def test_a_port_that_is_taken() -> None:
 
 
 def test_a_configuration_that_is_missing(tmp_path: Path) -> None:
-    """It leaves with 1, a line that names the file, and one that shows a way on."""
+    """It leaves with 1, a line that names the file, and two that show a way on."""
     path = tmp_path / "config.yaml"
 
     assert refused("serve", "--config.file", str(path)) == [
         f"{path}: there is no such file; check the path",
+        "Write one, and give its path with --config.file; into a container, mount it "
+        "there.",
         "To see it work without one: mailserver-exporter demo",
     ]
 

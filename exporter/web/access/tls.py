@@ -4,16 +4,14 @@ Holds what Python's TLS is told. Refuses to judge a file: what comes in was read
 judged together, so a context has the two halves of one pair or is not made.
 """
 
-import os
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from ipaddress import ip_address
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from exporter.access import ClientAuth, TlsBound, TlsServer
+from exporter.memory_file import memory_file
 
 _VERSIONS = {
     TlsBound.TLS12: ssl.TLSVersion.TLSv1_2,
@@ -50,7 +48,9 @@ def server_context(tls: TlsServer) -> ssl.SSLContext:
         if tls.curve:
             context.set_ecdh_curve(tls.curve)
         with ExitStack() as stack:
-            chain, key = (stack.enter_context(_file(o)) for o in (tls.chain, tls.key))
+            chain, key = (
+                stack.enter_context(memory_file(o)) for o in (tls.chain, tls.key)
+            )
             # Without a password OpenSSL would ask the terminal for one.
             context.load_cert_chain(chain, key, password="")
         _ask_clients(context, tls)
@@ -68,7 +68,7 @@ def _ask_clients(context: ssl.SSLContext, tls: TlsServer) -> None:
     context.verify_mode = _VERIFY[tls.client_auth]
     if tls.client_auth is ClientAuth.NONE:
         return
-    with _file(tls.client_ca) as path:
+    with memory_file(tls.client_ca) as path:
         context.load_verify_locations(path)
     # As in Go, any certificate in the file is trusted, an intermediate one too.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -96,20 +96,3 @@ def _spelt(name: str) -> str:
     with suppress(ValueError):
         return str(ip_address(name))
     return name
-
-
-@contextmanager
-def _file(octets: bytes) -> Iterator[str]:
-    """Give a path behind which these octets are, and where possible no disk."""
-    if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
-        number = os.memfd_create("pem")
-        with os.fdopen(number, "wb") as file:
-            file.write(octets)
-            file.flush()
-            yield f"/proc/self/fd/{number}"
-        return
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "pem")
-        path.touch(0o600)
-        path.write_bytes(octets)
-        yield str(path)
