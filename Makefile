@@ -100,7 +100,7 @@ fuzz: $(VENV)/.testable
 	$(BIN)/python tests/fuzz/reply_reader.py -max_total_time=$(SECONDS) tests/fuzz/corpus
 
 bench: $(VENV)/.testable
-	$(BIN)/python -m bench.greeting_exactness
+	$(BIN)/python -m bench
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
