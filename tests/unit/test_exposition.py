@@ -935,7 +935,7 @@ async def test_gzip(accepted: Accepted) -> None:
     packed = await exposition.page(accepted._replace(gzip=True))
 
     assert gzip.decompress(packed.body) == plain.body
-    assert packed == Page(plain.content_type, gzip=True, body=packed.body)
+    assert packed == Page(plain.content_type, gzip=True, parts=packed.parts)
     assert plain.gzip is False
 
 
