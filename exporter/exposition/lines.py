@@ -171,7 +171,9 @@ class Exposition:
         return await asyncio.shield(task)
 
     async def _join(self, accepted: Accepted, names: frozenset[str]) -> Page:
-        for _ in iter(self.catch_up, False):
+        # What is due by now, and not what comes meanwhile: that might never end.
+        for _ in range(0, len(self._changed), _SLICE):
+            self.catch_up()
             await asyncio.sleep(0)
         targets = [shown.lines for shown in self._shown.values()]
         parts: list[bytes] = []
