@@ -2,7 +2,9 @@
 
 The exporter runs in this process, with its server; whoever scrapes is another process.
 Each target was probed once, at a real server, and nothing is due for an hour. A
-heartbeat in the same loop tells the longest time that nothing else could run.
+heartbeat in the same loop tells the longest time that nothing else could run. A target
+has more series than the thirty that the targets of this table were set for: CPU time is
+told for thirty, and beside it for all.
 
     python -m bench.scrapes
 """
@@ -29,7 +31,7 @@ from exporter.config import load
 from exporter.web.listen import ListenAddress, Listeners
 from exporter.web.routes import Sources, application
 
-TARGETS = 10_000
+TARGETS, SERIES = 10_000, 30
 PLAIN_MS, GZIP_MS, STALL_MS = 60.0, 150.0, 5.0
 ROUNDS, AT_ONCE = 9, 20
 BEAT = 0.0005
@@ -64,20 +66,10 @@ async def _measure(port: int) -> list[Row]:
             packed = [await fetch("gzip", 1) for _ in range(ROUNDS)]
             crowd = [await fetch(e, AT_ONCE) for e in ("identity", "gzip")]
     await exporter.stop()
+    series = samples / TARGETS
     return [
-        Row(
-            f"CPU of a scrape of {TARGETS:,} targets",
-            statistics.median(one.cpu for one in plain) * 1e3,
-            "ms",
-            PLAIN_MS,
-            f"{size / 1e6:.0f} MB, {samples / TARGETS:.0f} series a target",
-        ),
-        Row(
-            "CPU of the same with gzip",
-            statistics.median(one.cpu for one in packed) * 1e3,
-            "ms",
-            GZIP_MS,
-        ),
+        _cpu_row("CPU of a scrape", plain, PLAIN_MS, series, size),
+        _cpu_row("CPU of a scrape with gzip", packed, GZIP_MS, series, size),
         Row(
             "longest hold of the loop, one scrape",
             max(one.held for one in (*plain, *packed)) * 1e3,
@@ -91,6 +83,19 @@ async def _measure(port: int) -> list[Row]:
             STALL_MS,
         ),
     ]
+
+
+def _cpu_row(
+    what: str, costs: list[_Cost], target: float, series: float, size: int
+) -> Row:
+    whole = statistics.median(one.cpu for one in costs) * 1e3
+    return Row(
+        f"{what}, {TARGETS:,} targets x {SERIES}",
+        whole * SERIES / series,
+        "ms",
+        target,
+        f"{whole:.0f} ms with all {series:.0f} series a target, {size / 1e6:.0f} MB",
+    )
 
 
 @asynccontextmanager
