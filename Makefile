@@ -114,7 +114,7 @@ fuzz: $(VENV)/.testable
 	$(BIN)/python tests/fuzz/reply_reader.py -max_total_time=$(SECONDS) tests/fuzz/corpus
 
 bench: $(VENV)/.testable
-	$(BIN)/python -m bench.greeting_exactness
+	$(BIN)/python -m bench
 
 # Every dependency at its newest, for each Python and machine that the image may have;
 # fails where one of them would need a compiler.

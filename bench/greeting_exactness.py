@@ -1,56 +1,68 @@
 """How exact is `phase="greeting"` while the exporter is busy?
 
-Runs the installed exporter on a thousand targets that it probes every second, and on
-twenty whose server greets after 50 ms. Once a second it scrapes, and holds what
-`smtp_probe_phase_seconds{phase="greeting"}` says of the twenty against the 50 ms, and
-against what the server's own clock saw in that very session: a busy machine makes the
-server late too, and that is for the exporter to see.
+Runs the installed exporter on ten thousand targets, two thousand probes a second, and
+on some whose server greets after 50 ms; scrapes it every 5 s, and holds what
+`smtp_probe_phase_seconds{phase="greeting"}` says of those against what the server's own
+clock saw between accept() and greeting in that very session: a busy machine makes the
+server late too, and that is for the exporter to see. Beside it stands what
+blackbox_exporter makes of the same server, with nothing else to do: its whole probe,
+which ends at the greeting.
 
     python -m bench.greeting_exactness [SECONDS [PROBES_PER_SECOND]]
 """
 
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
 
-from bench.exporter import exporter, scrape
+from bench.blackbox import blackbox, drive
+from bench.exporter import cpu, exporter, many, scrape, total
 from bench.servers import Late, late_server, prompt_server
+from bench.table import Row, print_table
 
 DELAY = 0.050
-LATE_TARGETS = 20
-WARM_UP_SECONDS = 4
+LATE_TARGETS = 100
+INTERVAL = 5.0
+WARM_UP_SECONDS = 11  # every target was probed, and every line written
+TARGET_MS = 0.3
+PEER_RATE, PEER_SECONDS = 50, 10
 
-_CONFIG = """\
-schedule: {{interval: 1s}}
-limits: {{concurrency: 4000, per_host: 4000}}
-targets:
-{targets}
-"""
-_LATE = r'\{target="late-\d+",host="127\.0\.0\.1",port="(\d+)",module="mx"'
+_LATE = "  - {{host: 127.0.0.1, port: {port}, name: late-{number}, module: bench}}\n"
+_OF_LATE = r'\{target="late-\d+",host="127\.0\.0\.1",port="(\d+)",module="bench"'
 _GREETING = re.compile(
-    rf'^smtp_probe_phase_seconds{_LATE},phase="greeting"\}} (\S+)$', re.MULTILINE
+    rf'^smtp_probe_phase_seconds{_OF_LATE},phase="greeting"\}} (\S+)$', re.MULTILINE
 )
 _ENDED = re.compile(
-    rf"^smtp_last_probe_timestamp_seconds{_LATE}\}} (\S+)$", re.MULTILINE
+    rf"^smtp_last_probe_timestamp_seconds{_OF_LATE}\}} (\S+)$", re.MULTILINE
 )
-_PROBES = re.compile(r"^smtp_probes_total\{[^}]*\} (\S+)$", re.MULTILINE)
-_SUCCESS = re.compile(r"^smtp_probe_success\{[^}]*\} (\S+)$", re.MULTILINE)
-_CPU = re.compile(r"^process_cpu_seconds_total (\S+)$", re.MULTILINE)
+_DURATION = re.compile(r"^probe_duration_seconds (\S+)$", re.MULTILINE)
+_BLACKBOX = """\
+modules:
+  greeting:
+    prober: tcp
+    timeout: 5s
+    tcp: {query_response: [{expect: "^220 "}]}
+"""
 
 
-def main(seconds: int = 20, rate: int = 1000) -> None:
-    """Measure, and print a table."""
+def measure(seconds: int = 60, rate: int = 2000) -> list[Row]:
+    """Measure ours under load, and the peer's without any."""
+    count = round(rate * INTERVAL)
     with prompt_server() as prompt, late_server(DELAY, LATE_TARGETS) as (late, pipe):
-        ports = {**{f"p-{i}": prompt for i in range(rate)}}
-        ports |= {f"late-{i}": port for i, port in enumerate(late)}
-        with exporter(_CONFIG.format(targets=_targets(ports))) as (url, _):
+        config = many(count, INTERVAL, [prompt]) + "".join(
+            _LATE.format(port=port, number=number) for number, port in enumerate(late)
+        )
+        with exporter(config) as (url, pid):
             time.sleep(WARM_UP_SECONDS)
             before = after = scrape(url)
-            began = time.monotonic()
+            computed, began = cpu(pid), time.monotonic()
             read: set[tuple[str, float, float]] = set()
-            for second in range(1, seconds + 1):
-                time.sleep(max(0.0, began + second - time.monotonic()))
+            for turn in range(1, round(seconds / INTERVAL) + 1):
+                time.sleep(max(0.0, began + turn * INTERVAL - time.monotonic()))
                 after = scrape(url)
                 ended = dict(_ENDED.findall(after))
                 read |= {
@@ -58,27 +70,34 @@ def main(seconds: int = 20, rate: int = 1000) -> None:
                     for port, took in _GREETING.findall(after)
                 }
             took = time.monotonic() - began
+            share = (cpu(pid) - computed) / took
         pipe.send(1)
         own: list[Late] = pipe.recv()
-    probes = _total(_PROBES, after) - _total(_PROBES, before)
-    cpu = _total(_CPU, after) - _total(_CPU, before)
-    succeed = _total(_SUCCESS, after)
-    print(f"probes a second        {probes / took:9.0f}")
-    print(f"CPU of the exporter    {cpu / took:9.1%} of a core, scrapes included")
-    print(f"CPU a probe            {cpu / probes * 1e6:9.0f} us")
-    print(f"targets that succeed   {succeed:9.0f} of {rate + LATE_TARGETS}")
-    print(f"sessions compared      {len(read):9}")
-    pairs = [(took, _of_session(own, port, end).took) for port, end, took in read]
-    _print_errors("server's own clock - 50 ms", [theirs - DELAY for _, theirs in pairs])
-    _print_errors("exporter - 50 ms          ", [ours - DELAY for ours, _ in pairs])
-    _print_errors("exporter - server's clock ", [ours - own for ours, own in pairs])
+        theirs = _theirs(late[0])
+    probes = total(after, "smtp_probes_total") - total(before, "smtp_probes_total")
+    errors = [took - _of_session(own, port, end).took for port, end, took in read]
+    return [
+        Row(
+            f"error of the greeting, p99, {probes / took:.0f} probes/s",
+            _at(errors, 0.99) * 1e3,
+            "ms",
+            TARGET_MS,
+            f"median {median(errors) * 1e3:.3f}, worst {_at(errors, 1) * 1e3:.3f}, "
+            f"{len(errors)} sessions, {share:.0%} of a core; theirs, idle: "
+            f"median {median(theirs) * 1e3:.3f}, p99 {_at(theirs, 0.99) * 1e3:.3f}",
+        )
+    ]
 
 
-def _targets(ports: dict[str, int]) -> str:
-    return "\n".join(
-        f"  - {{host: 127.0.0.1, port: {port}, name: {name}}}"
-        for name, port in ports.items()
-    )
+def _theirs(port: int) -> list[float]:
+    """Give the errors of the peer's probes against the delay."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        file.write(_BLACKBOX)
+        file.flush()
+        with blackbox(Path(file.name)) as (url, _):
+            probe = f"{url}/probe?module=greeting&target=127.0.0.1:{port}"
+            pages = drive(probe, PEER_RATE, PEER_SECONDS)
+    return [float(_DURATION.findall(page)[0]) - DELAY for page in pages]
 
 
 def _of_session(own: Sequence[Late], port: str, ended: float) -> Late:
@@ -87,21 +106,11 @@ def _of_session(own: Sequence[Late], port: str, ended: float) -> Late:
     return min(of_port, key=lambda late: abs(ended - late.sent_at))
 
 
-def _print_errors(who: str, errors: Sequence[float]) -> None:
-    ordered = sorted(errors)
-
-    def at(share: float) -> float:
-        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1e3
-
-    print(
-        f"{who}  p1 {at(0.01):+.3f}, median {at(0.5):+.3f}, "
-        f"p99 {at(0.99):+.3f}, worst {max(map(abs, ordered)) * 1e3:.3f} ms"
-    )
-
-
-def _total(pattern: re.Pattern[str], text: str) -> float:
-    return sum(map(float, pattern.findall(text)))
+def _at(errors: Sequence[float], share: float) -> float:
+    """Give the error, whatever its sign, that so many are below."""
+    ordered = sorted(map(abs, errors))
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    print_table("Exactness", measure(*map(int, sys.argv[1:])))

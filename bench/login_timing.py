@@ -42,7 +42,7 @@ async def _wrong(address: ListenAddress, user: str) -> float:
 
 async def _measure() -> None:
     async def metrics(*_: object) -> Page:
-        return Page(TEXT, gzip=False, body=b"")
+        return Page(TEXT, gzip=False, parts=(b"",))
 
     async def reload() -> str:
         return ""

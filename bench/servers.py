@@ -181,14 +181,14 @@ def _come_first() -> None:
 @contextmanager
 def prompt_server() -> Iterator[int]:
     """Run a server that answers at once; gives its port."""
-    with _process(_serve_promptly) as pipe:
+    with process(_serve_promptly) as pipe:
         yield pipe.recv()
 
 
 @contextmanager
 def starttls_server(kind: Kind, name: str) -> Iterator[tuple[int, bytes]]:
     """Run a server with STARTTLS; gives its port, and whom to trust in PEM."""
-    with _process(_serve_encrypted, kind, name) as pipe:
+    with process(_serve_encrypted, kind, name) as pipe:
         yield pipe.recv()
 
 
@@ -198,17 +198,18 @@ def late_server(delay: float, count: int) -> Iterator[tuple[list[int], Connectio
 
     Gives the ports, and a pipe: sent anything true, it gives a list of Late.
     """
-    with _process(_serve_late, delay, count) as pipe:
+    with process(_serve_late, delay, count) as pipe:
         yield pipe.recv(), pipe
 
 
 @contextmanager
-def _process(serve: object, *arguments: object) -> Iterator[Connection]:
+def process(serve: object, *arguments: object) -> Iterator[Connection]:
+    """Run a function in a process of its own; gives the other end of its pipe."""
     ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=serve, args=(theirs, *arguments), daemon=True)  # type: ignore[arg-type]  # a function, by its name
-    process.start()
+    other = _SPAWN.Process(target=serve, args=(theirs, *arguments), daemon=True)  # type: ignore[arg-type]  # a function, by its name
+    other.start()
     try:
         yield ours
     finally:
-        process.terminate()
-        process.join(5)
+        other.terminate()
+        other.join(5)

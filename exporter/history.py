@@ -6,7 +6,7 @@ of them than their size and whether they failed: keeping one is on the path of e
 probe. Not for more than one thread.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable
 from sys import getsizeof
 from typing import NamedTuple
@@ -69,8 +69,9 @@ class _Rings:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.sessions: deque[_Entry] = deque()
-        self.failures: deque[_Entry] = deque()
+        # Lists: a deque takes 760 octets when it is empty, and these are short.
+        self.sessions: list[_Entry] = []
+        self.failures: list[_Entry] = []
 
 
 class History:
@@ -133,14 +134,14 @@ class History:
         rings = self._rings.get(name)
         return rings.failures[-1].outcome if rings and rings.failures else None
 
-    def _add(self, ring: deque[_Entry], entry: _Entry, most: int) -> None:
+    def _add(self, ring: list[_Entry], entry: _Entry, most: int) -> None:
         ring.append(entry)
         entry.holders += 1
         self._shorten(ring, most)
 
-    def _shorten(self, ring: deque[_Entry], most: int) -> None:
+    def _shorten(self, ring: list[_Entry], most: int) -> None:
         while len(ring) > most:
-            self._release(ring.popleft())
+            self._release(ring.pop(0))
 
     def _release(self, entry: _Entry) -> None:
         entry.holders -= 1
@@ -156,8 +157,8 @@ class History:
             rings = self._rings[oldest.name]
             for ring in (rings.sessions, rings.failures):
                 if ring and ring[0] is oldest:
-                    ring.popleft()
+                    ring.pop(0)
 
 
-def _newest_first(ring: deque[_Entry]) -> tuple[Outcome, ...]:
+def _newest_first(ring: list[_Entry]) -> tuple[Outcome, ...]:
     return tuple(entry.outcome for entry in reversed(ring))

@@ -1,12 +1,11 @@
 """Sample lines by target and family, rendered when a probe ends, joined at a scrape.
 
 Rendering 200,000 samples through a registry holds the loop for a second or more; here
-a scrape only joins octets, one family at a time so that the loop breathes, and scrapes
-that arrive together share one body (DESIGN.md section 4).
+a scrape only joins octets, some targets of a family at a time so that others have their
+turn, and scrapes that arrive together share what was joined (DESIGN.md section 4).
 """
 
 import asyncio
-import gzip
 from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from prometheus_client.openmetrics.exposition import (
 from prometheus_client.registry import Collector
 
 from exporter.exposition.negotiation import Accepted
+from exporter.exposition.packing import packed
 from exporter.ledger import Account, Group, Ledger
 from exporter.metrics.families import (
     CERTIFICATES_DISTINCT,
@@ -32,17 +32,22 @@ from exporter.metrics.text import Kind, header, labels, number, target_labels
 from exporter.targets import Target
 from exporter.vocabulary import Phase
 
-_GZIP_LEVEL = 1  # 23 MB in 60 ms; level 6 takes 150 ms for a tenth less
 _SLICE = 100  # targets rendered between two turns of the loop, 10 ms at most
+_TOGETHER = 1000  # targets whose lines of a family are joined in one go: 1.5 MB at most
 _MODULE_SAMPLES = tuple(f"{MODULE_LATENCY}{s}" for s in ("_bucket", "_sum", "_count"))
 
 
 class Page(NamedTuple):
-    """A scrape's answer, whole."""
+    """A scrape's answer, in parts: to make them one costs as much as to send them."""
 
     content_type: str
     gzip: bool
-    body: bytes
+    parts: tuple[bytes, ...]
+
+    @property
+    def body(self) -> bytes:
+        """Give all octets in one."""
+        return b"".join(self.parts)
 
 
 class _Shape(NamedTuple):
@@ -166,21 +171,25 @@ class Exposition:
         return await asyncio.shield(task)
 
     async def _join(self, accepted: Accepted, names: frozenset[str]) -> Page:
-        for _ in iter(self.catch_up, False):
+        # What is due by now, and not what comes meanwhile: that might never end.
+        for _ in range(0, len(self._changed), _SLICE):
+            self.catch_up()
             await asyncio.sleep(0)
         targets = [shown.lines for shown in self._shown.values()]
         parts: list[bytes] = []
         for index, family in enumerate(self._shape.families):
             if not names or names & family.names:
-                lines = b"".join([chunks[index] for chunks in targets])
+                lines = await _lines_of(index, targets)
                 if lines:
-                    parts += (_header(family, accepted), lines)
-                await asyncio.sleep(0)  # a family is a slice: let probes go on
+                    parts += (_header(family, accepted), *lines)
         parts.append(self._certificates_distinct(accepted, names))
         parts.append(self._module_latency(accepted, names))
         parts.append(self._own_metrics(accepted, names))
-        body = await asyncio.to_thread(_body, parts, packed=accepted.gzip)
-        return Page(accepted.content_type, accepted.gzip, body)
+        if accepted.gzip:
+            made = await asyncio.to_thread(packed, parts)
+        else:
+            made = tuple(filter(None, parts))
+        return Page(accepted.content_type, accepted.gzip, made)
 
     def _certificates_distinct(
         self, accepted: Accepted, names: frozenset[str]
@@ -255,10 +264,14 @@ def _shape(ledger: Ledger, certificate_info: bool) -> _Shape:
     return _Shape(families, unsteady, ledger.buckets, phases)
 
 
-def _body(parts: list[bytes], *, packed: bool) -> bytes:
-    """Make one of all; with many octets neither step holds Python's lock."""
-    body = b"".join(parts)
-    return gzip.compress(body, _GZIP_LEVEL, mtime=0) if packed else body
+async def _lines_of(index: int, targets: list[list[bytes]]) -> list[bytes]:
+    """Join the lines of one family; between any two joins others have their turn."""
+    joined = []
+    for start in range(0, len(targets), _TOGETHER):
+        some = targets[start : start + _TOGETHER]
+        joined.append(b"".join([lines[index] for lines in some]))
+        await asyncio.sleep(0)
+    return [*filter(None, joined)]
 
 
 def _header(family: MetricFamily, accepted: Accepted) -> bytes:

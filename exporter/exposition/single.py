@@ -1,14 +1,13 @@
 """The page of one probe, without labels of a target: Prometheus puts those there."""
 
-import gzip
 from collections.abc import Iterable
 
 from exporter.exposition.lines import Page
 from exporter.exposition.negotiation import Accepted
+from exporter.exposition.packing import packed
 from exporter.metrics.family import Sample
 from exporter.metrics.text import Kind, header, number
 
-_GZIP_LEVEL = 1  # a page has some kilobytes
 _END = b"# EOF\n"
 
 # A gauge: name, meaning, samples.
@@ -17,10 +16,9 @@ Gauges = Iterable[tuple[str, str, Iterable[Sample]]]
 
 def single_page(gauges: Gauges, accepted: Accepted) -> Page:
     """Give the page in what the client accepts; a gauge without samples is left out."""
-    body = single_text(gauges, openmetrics=accepted.openmetrics)
-    if accepted.gzip:
-        body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-    return Page(accepted.content_type, accepted.gzip, body)
+    parts = (single_text(gauges, openmetrics=accepted.openmetrics),)
+    made = packed(parts) if accepted.gzip else parts
+    return Page(accepted.content_type, accepted.gzip, made)
 
 
 def single_text(gauges: Gauges, *, openmetrics: bool) -> bytes:

@@ -5,7 +5,7 @@ What it serves comes in as callables, so a page can be asked for without a probe
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from aiohttp import hdrs, web
@@ -34,8 +34,8 @@ class Page(Protocol):
         """Whether the body is compressed."""
 
     @property
-    def body(self) -> bytes:
-        """The octets to send."""
+    def parts(self) -> Sequence[bytes]:
+        """The octets to send, one part behind the other."""
 
 
 class Sources(NamedTuple):
@@ -58,7 +58,7 @@ class Sources(NamedTuple):
 # What `Sec-Fetch-Site` says of a page that is not ours.
 _ELSEWHERE = frozenset({"cross-site", "same-site"})
 # What is written before the client has taken the rest; also the smallest page sliced.
-_SLICE_OCTETS = 256 * 1024
+_SLICE_OCTETS = 128 * 1024
 # Longer than any scrape timeout in use; 75 MB in this time are 20 Mbit/s.
 _SENDING_SECONDS = 30.0
 
@@ -103,28 +103,35 @@ async def _metrics(request: web.Request) -> web.StreamResponse:
     headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
     if page.gzip:
         headers["Content-Encoding"] = "gzip"
-    if len(page.body) <= _SLICE_OCTETS:
-        return web.Response(body=page.body, headers=headers)
-    return await _in_slices(request, page.body, headers)
+    octets = sum(map(len, page.parts))
+    if octets <= _SLICE_OCTETS:
+        return web.Response(body=b"".join(page.parts), headers=headers)
+    return await _in_slices(request, page.parts, octets, headers)
 
 
 async def _in_slices(
-    request: web.Request, body: bytes, headers: dict[str, str]
+    request: web.Request,
+    parts: Sequence[bytes],
+    octets: int,
+    headers: dict[str, str],
 ) -> web.StreamResponse:
-    """Send a shared body slice by slice, as fast as the client reads.
+    """Send a shared page slice by slice, as fast as the client reads.
 
     One that does not read holds a slice and not a copy of the whole, and only so long.
     """
     response = web.StreamResponse(headers=headers)
-    response.content_length = len(body)
+    response.content_length = octets
     await response.prepare(request)
     if request.method == "HEAD":
         return response
-    view = memoryview(body)
     try:
         async with asyncio.timeout(_SENDING_SECONDS):
-            for start in range(0, len(body), _SLICE_OCTETS):
-                await response.write(view[start : start + _SLICE_OCTETS])
+            for part in parts:
+                view = memoryview(part)
+                for start in range(0, len(part), _SLICE_OCTETS):
+                    await response.write(view[start : start + _SLICE_OCTETS])
+                    # While the socket has room, a write does not wait for anything.
+                    await asyncio.sleep(0)
     except TimeoutError:
         if request.transport:
             request.transport.abort()

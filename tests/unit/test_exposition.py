@@ -489,6 +489,29 @@ async def test_catching_up() -> None:
     assert not made.exposition.catch_up()
 
 
+async def test_probes_do_not_put_a_page_off() -> None:
+    """A page has what was due when it was asked for, however fast more becomes due."""
+    targets = [target(str(number)) for number in range(250)]
+    made = Rendered(*targets)
+    await made.exposition.follow()
+
+    def probe_all() -> None:
+        for one in targets:
+            account = made.ledger.record(one, outcome())
+            assert account
+            made.exposition.changed(account)
+
+    probe_all()
+    page = asyncio.create_task(made.exposition.page(PLAIN, ["smtp_probe_success"]))
+    async with asyncio.timeout(10):
+        while not page.done():
+            probe_all()
+            await asyncio.sleep(0)
+
+    found = families((await page).body.decode(), openmetrics=False)
+    assert len(values(found, "smtp_probe_success")) == len(targets)
+
+
 async def test_what_is_gone_is_not_caught_up_with() -> None:
     """A target that is removed between its probe and the rendering stays away."""
     made = Rendered(target("stays"), target("goes"))
@@ -935,7 +958,7 @@ async def test_gzip(accepted: Accepted) -> None:
     packed = await exposition.page(accepted._replace(gzip=True))
 
     assert gzip.decompress(packed.body) == plain.body
-    assert packed == Page(plain.content_type, gzip=True, body=packed.body)
+    assert packed == Page(plain.content_type, gzip=True, parts=packed.parts)
     assert plain.gzip is False
 
 

@@ -63,7 +63,7 @@ async def door(
     """Serve pages by a web config on a free port."""
 
     async def metrics(*_: object) -> Page:
-        return Page(TEXT, gzip=False, body=BODY)
+        return Page(TEXT, gzip=False, parts=(BODY,))
 
     async def reload() -> str:
         return ""

@@ -38,7 +38,7 @@ def served(users: dict[str, str]) -> Listeners:
     """Serve one small page, to these users."""
 
     async def metrics(*_: object) -> Page:
-        return Page(TEXT, gzip=False, body=b"x 1\n")
+        return Page(TEXT, gzip=False, parts=(b"x 1\n",))
 
     async def reload() -> str:
         return ""

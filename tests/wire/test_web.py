@@ -28,7 +28,7 @@ InLoop = Callable[[Coroutine[Any, Any, None]], None]
 
 ANY_PORT = ListenAddress("127.0.0.1", 0)
 BODY = '# HELP x X.\n# TYPE x gauge\nx{target="ü"} 1\n'.encode()
-PAGE = Page(TEXT, gzip=False, body=BODY)
+PAGE = Page(TEXT, gzip=False, parts=(BODY,))
 PATHS = ["/", "/metrics", "/config", "/-/healthy", "/-/ready"]
 
 
@@ -127,7 +127,7 @@ def test_metrics_compressed(in_loop: InLoop) -> None:
     """A compressed page is announced as such, and its octets are passed on."""
 
     async def story() -> None:
-        site = Site(Page(OPENMETRICS, gzip=True, body=b"\x1f\x8b octets"))
+        site = Site(Page(OPENMETRICS, gzip=True, parts=(b"\x1f\x8b octets",)))
         async with served(site):
             answer = await site.ask("/metrics", headers=[("Accept-Encoding", "gzip")])
 
@@ -143,7 +143,7 @@ def test_a_large_page(in_loop: InLoop) -> None:
     """A page of ten thousand targets' size arrives whole."""
 
     async def story() -> None:
-        site = Site(Page(TEXT, gzip=False, body=BODY * 200_000))
+        site = Site(Page(TEXT, gzip=False, parts=(BODY * 200_000,)))
         async with served(site):
             answer = await site.ask("/metrics")
 
@@ -366,7 +366,7 @@ def test_an_answer_under_way_is_finished(in_loop: InLoop) -> None:
 
 # --- pages that are larger than what a socket takes at once
 
-BIG = Page(TEXT, gzip=False, body=BODY * 700_000)  # 30 MB, above any socket's room
+BIG = Page(TEXT, gzip=False, parts=(BODY * 700_000,))  # 30 MB, above any socket's room
 
 
 def test_a_big_page(in_loop: InLoop) -> None:

@@ -49,7 +49,7 @@ async def served(made: Book) -> AsyncIterator[Ask]:
     """Serve a book; gives what asks for an address exactly as it is spelt."""
 
     async def metrics(*_: object) -> Page:
-        return Page(TEXT, gzip=False, body=b"x 1\n")
+        return Page(TEXT, gzip=False, parts=(b"x 1\n",))
 
     async def reload() -> str:
         return ""
