@@ -60,6 +60,7 @@ class Schedule:
         self._timer: asyncio.Handle | None = None
         self._context = contextvars.copy_context()  # not that of whoever reloads us
         self._ahead = 0.0  # seconds; how long before its slot a target may be probed
+        self._taken_until = 0.0  # monotonic; no slot up to then is still to be given
         self._started = False
         self._stopped = False
 
@@ -90,7 +91,9 @@ class Schedule:
         ends by itself; a waiting one is dropped. Raises ValueError, with nothing
         changed, for targets that the timetable refuses.
         """
-        self._timetable.replace(targets, self._monotonic())
+        # Who went and comes back may have been probed ahead, for a slot still to come.
+        taken = max(self._monotonic(), self._taken_until)
+        self._timetable.replace(targets, taken)
         self._ahead = ahead_of(self._timetable.targets)
         for name in self._restraint.names:
             if not self._timetable.find(name):
@@ -132,6 +135,7 @@ class Schedule:
         try:
             due = self._timetable.pop_due(self._monotonic(), self._ahead)
             for slot in islice(due, _BATCH):
+                self._taken_until = slot.due  # the latest: they come in order
                 self._judge(slot)
             for name in islice(iter(self._places.admit, None), _BATCH):
                 self._start(name)

@@ -241,6 +241,23 @@ async def test_many_targets_start_together_and_never_late(world: World) -> None:
 
 
 @lived()
+async def test_who_goes_and_comes_back_is_not_probed_twice(world: World) -> None:
+    """A slot that was taken ahead is not given again when its target returns."""
+    those = targets(500, interval=10.0)
+    world.schedule.replace(those)
+    for _ in range(1_000):
+        await asyncio.sleep(0.02)
+        _, moment = world.started[-1] if world.started else ("", -1.0)
+        if now() - moment < 0.1:
+            name, _ = world.started[-1]
+            world.schedule.replace([t for t in those if t.name != name])
+            world.schedule.replace(those)
+
+    for one in those:
+        assert all(b - a > 9.0 for a, b in pairwise(world.starts(one.name)))
+
+
+@lived()
 async def test_a_wall_clock_that_steps_moves_nothing(world: World) -> None:
     """Unix time is read once, when the schedule is made."""
     world.schedule.replace([target("a")])
