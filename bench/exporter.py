@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,11 +47,10 @@ def exporter(config: str) -> Iterator[tuple[str, int]]:
             process.wait(10)
 
 
-def many(count: int, interval: float, ports: Sequence[int]) -> str:
+def many(count: int, interval: float, port: int) -> str:
     """Write a configuration of plain targets, each due once an `interval` (seconds)."""
     return _MANY.format(interval=interval) + "".join(
-        _ONE.format(port=ports[n % len(ports)], name=f"mx{n:05}.example.com")
-        for n in range(count)
+        _ONE.format(port=port, name=f"mx{n:05}.example.com") for n in range(count)
     )
 
 

@@ -53,7 +53,7 @@ def measure(seconds: int = 60, rate: int = 2000) -> list[Row]:
     """Measure ours under load, and the peer's without any."""
     count = round(rate * INTERVAL)
     with prompt_server() as prompt, late_server(DELAY, LATE_TARGETS) as (late, pipe):
-        config = many(count, INTERVAL, [prompt]) + "".join(
+        config = many(count, INTERVAL, prompt) + "".join(
             _LATE.format(port=port, number=number) for number, port in enumerate(late)
         )
         with exporter(config) as (url, pid):

@@ -52,7 +52,7 @@ def measure(seconds: int = 60) -> list[Row]:
 
 def _of(count: int, port: int, seconds: int) -> _Seen:
     interval = count / RATE
-    with exporter(many(count, interval, [port])) as (url, pid):
+    with exporter(many(count, interval, port)) as (url, pid):
         time.sleep(interval * 1.2 + 5)
         before, computed, began = scrape(url), cpu(pid), time.monotonic()
         time.sleep(seconds)

@@ -24,11 +24,11 @@ _MB, _KB = 1e6, 1024.0
 def measure(probes: int = 1_000_000) -> list[Row]:
     """Measure an idle exporter, then one that probes."""
     with prompt_server() as port:
-        with exporter(many(1, 3600, [port])) as (url, pid):
+        with exporter(many(1, 3600, port)) as (url, pid):
             time.sleep(_SETTLE_SECONDS)
             scrape(url)
             idle = resident(pid)
-        with exporter(many(TARGETS, INTERVAL, [port])) as (url, pid):
+        with exporter(many(TARGETS, INTERVAL, port)) as (url, pid):
             early = _held_after(url, pid, max(probes // 10, TARGETS * 8))
             late = _held_after(url, pid, probes)
     of_target = (early - idle) / TARGETS

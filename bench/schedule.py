@@ -24,7 +24,7 @@ _ENDED = re.compile(r"^smtp_last_probe_timestamp_seconds\{[^}]*\} (\S+)$", re.MU
 
 def measure(seconds: int = 60) -> list[Row]:
     """Measure both at two thousand probes a second."""
-    with prompt_server() as port, exporter(many(TARGETS, INTERVAL, [port])) as (url, _):
+    with prompt_server() as port, exporter(many(TARGETS, INTERVAL, port)) as (url, _):
         time.sleep(INTERVAL * 2 + 1)
         before, began = scrape(url), time.monotonic()
         time.sleep(seconds)

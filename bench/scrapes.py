@@ -48,7 +48,7 @@ class _Cost(NamedTuple):
 
 async def _measure(port: int) -> list[Row]:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        file.write(many(TARGETS, 3600, [port]))
+        file.write(many(TARGETS, 3600, port))
         file.flush()
         config = await asyncio.to_thread(load, Path(file.name))
     exporter = Exporter(config, kernel_timestamps=True)
