@@ -254,6 +254,10 @@ OWNERS_LABELS = {
     "type": "adhoc",
 }
 
+# What the dashboards of many targets have in common.
+OF_MANY = (JOB, INSTANCE, MODULE, MX_DOMAIN, TARGETS, OWNERS_LABELS, PAGES)
+MANY_CHOSEN = 'module=~"$module",mx_domain=~"$mx_domain",target=~"$targets"'
+
 # --- links
 
 _OTHERS = {

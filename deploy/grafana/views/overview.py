@@ -9,15 +9,10 @@ from deploy.grafana.dashboard import (
     BAR,
     CELL,
     FEW_POINTS,
-    INSTANCE,
-    JOB,
-    MODULE,
-    MX_DOMAIN,
+    MANY_CHOSEN,
+    OF_MANY,
     OVERVIEW,
-    OWNERS_LABELS,
-    PAGES,
     STATUS_PAGE,
-    TARGETS,
     Dashboard,
     Row,
 )
@@ -395,8 +390,8 @@ DASHBOARD = Dashboard(
     title="Mail servers: overview",
     description="Do the mail servers greet, how fast is each step, and do they say "
     "goodbye properly.",
-    matchers='module=~"$module",mx_domain=~"$mx_domain",target=~"$targets"',
-    variables=(JOB, INSTANCE, MODULE, MX_DOMAIN, TARGETS, OWNERS_LABELS, PAGES),
+    matchers=MANY_CHOSEN,
+    variables=OF_MANY,
     rows=(
         Row("Now", _NOW),
         Row("Failures", _FAILING),
