@@ -178,7 +178,8 @@ class Connection:
         except (BrokenPipeError, BlockingIOError):
             pass  # what the server did is read next
         except OSError as error:
-            raise self._named(error) from error
+            self._interrupt(error)
+            raise
         return start
 
     def _flush(self, tls: Encryption) -> None:
@@ -329,19 +330,20 @@ class Connection:
             self._look_first = False
             return None
         except OSError as error:
-            raise self._named(error) from error
+            self._interrupt(error)
+            raise
         if self._reset and not count:
             raise Interrupted(Reason.RESET)
         self._look_first = True
         self._ended = not count
         return Received(bytes(self._buffer[:count]), clock.received(ancillary))
 
-    def _named(self, error: OSError) -> Exception:
+    def _interrupt(self, error: OSError) -> None:
+        """Raise Interrupted for what the server or network did, and nothing else."""
         interrupted = talking.named(error)
-        if interrupted is None:
-            return error
-        self._reset |= interrupted.reason is Reason.RESET
-        return interrupted
+        if interrupted is not None:
+            self._reset |= interrupted.reason is Reason.RESET
+            raise interrupted from error
 
     async def _readable(self, limit: Limit) -> bool:
         """Wait until there may be something to read; false when the limit ran out."""
