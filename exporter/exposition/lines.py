@@ -1,7 +1,7 @@
-"""Sample lines by target and family, rendered when a probe ends, joined at a scrape.
+"""The figures of each target, written when a probe ends, joined to lines at a scrape.
 
 Rendering 200,000 samples through a registry holds the loop for a second or more; here
-a scrape only joins octets, some targets of a family at a time so that others have their
+a scrape only joins octets, some targets of a series at a time so that others have their
 turn, and scrapes that arrive together share what was joined (DESIGN.md section 4).
 """
 
@@ -16,6 +16,13 @@ from prometheus_client.openmetrics.exposition import (
 )
 from prometheus_client.registry import Collector
 
+from exporter.exposition.columns import (
+    Layout,
+    Layouts,
+    Members,
+    columns_of,
+    figures_of,
+)
 from exporter.exposition.negotiation import Accepted
 from exporter.exposition.packing import packed
 from exporter.ledger import Account, Group, Ledger
@@ -33,7 +40,7 @@ from exporter.targets import Target
 from exporter.vocabulary import Phase
 
 _SLICE = 100  # targets rendered between two turns of the loop, 10 ms at most
-_TOGETHER = 1000  # targets whose lines of a family are joined in one go: 1.5 MB at most
+_TOGETHER = 1000  # targets whose lines of a series are joined in one go: 0.2 MB
 _MODULE_SAMPLES = tuple(f"{MODULE_LATENCY}{s}" for s in ("_bucket", "_sum", "_count"))
 
 
@@ -60,14 +67,15 @@ class _Shape(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """The lines of one target, by family, and what they were made of."""
+    """What the lines of one target are made of, and what that was made of."""
 
     account: Account
     target: Target
-    prefix: str
     shape: _Shape
     facts: tuple[object, ...]  # of the latest outcome
-    lines: list[bytes]
+    labels: bytes
+    layout: Layout
+    figures: list[bytes]  # never changed: a page that is being joined has them
 
 
 class Exposition:
@@ -81,6 +89,7 @@ class Exposition:
         self._own = own
         self._shape = _shape(ledger, certificate_info)
         self._shown: dict[str, _Shown] = {}
+        self._layouts = Layouts()
         self._changed: dict[str, Account] = {}  # since their lines were rendered
         self._group_labels: dict[Group, str] = {}
         self._under_way: dict[tuple[Accepted, frozenset[str]], asyncio.Task[Page]] = {}
@@ -104,14 +113,14 @@ class Exposition:
         facts = latest.facts if latest else ()
         shown = self._shown.get(target.name)
         known = shown if shown and shown.target is target else None
-        prefix = known.prefix if known else target_labels(target)
+        labels = known.labels if known else target_labels(target).encode()
         if known and known.shape is shape and known.facts == facts:
-            lines = known.lines.copy()
-            for place, family in shape.unsteady:
-                lines[place] = _render(family, account, prefix)
+            layout, figures = known.layout, _with_unsteady(known, account)
         else:
-            lines = [_render(family, account, prefix) for family in shape.families]
-        self._shown[target.name] = _Shown(account, target, prefix, shape, facts, lines)
+            layout, figures = self._layouts.of(shape.families, account)
+        self._shown[target.name] = _Shown(
+            account, target, shape, facts, labels, layout, figures
+        )
 
     def reshape(self, *, certificate_info: bool) -> None:
         """Take the ledger's buckets as they are by now, and that family or not.
@@ -175,11 +184,12 @@ class Exposition:
         for _ in range(0, len(self._changed), _SLICE):
             self.catch_up()
             await asyncio.sleep(0)
-        targets = [shown.lines for shown in self._shown.values()]
+        families = self._shape.families
+        groups = await _grouped(list(self._shown.values()))
         parts: list[bytes] = []
-        for index, family in enumerate(self._shape.families):
+        for place, family in enumerate(families):
             if not names or names & family.names:
-                lines = await _lines_of(index, targets)
+                lines = await _lines_of(place, groups)
                 if lines:
                     parts += (_header(family, accepted), *lines)
         parts.append(self._certificates_distinct(accepted, names))
@@ -264,27 +274,48 @@ def _shape(ledger: Ledger, certificate_info: bool) -> _Shape:
     return _Shape(families, unsteady, ledger.buckets, phases)
 
 
-async def _lines_of(index: int, targets: list[list[bytes]]) -> list[bytes]:
+def _with_unsteady(known: _Shown, account: Account) -> list[bytes]:
+    """Give the figures with those anew that no facts hold still."""
+    figures, starts = known.figures.copy(), known.layout.starts
+    for place, family in known.shape.unsteady:
+        figures[starts[place] : starts[place + 1]] = figures_of(
+            family, family.samples(account)
+        )
+    return figures
+
+
+async def _grouped(all_shown: list[_Shown]) -> list[Members]:
+    """Put those together that have the same series; takes them as they are by now."""
+    by_layout: dict[Layout, list[_Shown]] = {}
+    for shown in all_shown:
+        by_layout.setdefault(shown.layout, []).append(shown)
+    groups = []
+    for layout, members in by_layout.items():
+        columns: list[list[bytes]] = [[] for _ in range(layout.starts[-1])]
+        for start in range(0, len(members), _TOGETHER):
+            some = [s.figures for s in members[start : start + _TOGETHER]]
+            for column, figures in zip(columns, zip(*some, strict=True), strict=True):
+                column.extend(figures)
+            await asyncio.sleep(0)
+        groups.append(Members(layout, [s.labels for s in members], columns))
+    return groups
+
+
+async def _lines_of(place: int, groups: list[Members]) -> list[bytes]:
     """Join the lines of one family; between any two joins others have their turn."""
     joined = []
-    for start in range(0, len(targets), _TOGETHER):
-        some = targets[start : start + _TOGETHER]
-        joined.append(b"".join([lines[index] for lines in some]))
-        await asyncio.sleep(0)
-    return [*filter(None, joined)]
+    for column in columns_of(place, groups):
+        for start in range(0, len(column.labels), _TOGETHER):
+            joined.append(column.text(start, start + _TOGETHER))
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return joined
 
 
 def _header(family: MetricFamily, accepted: Accepted) -> bytes:
     return header(
         family.name, family.kind, family.help, openmetrics=accepted.openmetrics
     )
-
-
-def _render(family: MetricFamily, account: Account, prefix: str) -> bytes:
-    samples = family.samples(account)
-    if not samples:
-        return b""
-    return "".join(_sample_lines(family.name, prefix, samples)).encode()
 
 
 def _sample_lines(

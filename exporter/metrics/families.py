@@ -341,6 +341,7 @@ _ALWAYS: tuple[MetricFamily, ...] = (
         MetricFamily(
             *(name, Kind.GAUGE, extra, text, _of_latest(samples)),
             steady=name not in _MEASURED,
+            own_labels=name == CERTIFICATE_INFO,
         )
         for name, extra, text, samples in _LATEST
     ),

@@ -24,7 +24,8 @@ class MetricFamily:
     """A family of one target's samples; `labels` are those behind the target's own.
 
     A `steady` one is read from the target and the facts of its latest outcome, and from
-    nothing else: its lines are the same while they are.
+    nothing else: its lines are the same while they are. One with `own_labels` has them
+    from the server's own certificate: hardly two targets have the same.
     """
 
     name: str
@@ -33,6 +34,7 @@ class MetricFamily:
     help: str
     samples: Callable[[Account], Iterable[Sample]]
     steady: bool = False
+    own_labels: bool = False
 
     @property
     def names(self) -> frozenset[str]:

@@ -8,13 +8,13 @@ sample lines: so a line is written once, whatever the next scrape will ask for.
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 from prometheus_client.utils import floatToGoString
 
 from exporter.targets import Target
 
-# Within these, Python's shortest spelling is Go's, and nearly every value is.
-_PLAIN_FROM = 0.0001
+# From 0 to this, Python's shortest spelling is Go's, and nearly every value is.
 _PLAIN_BELOW = 1e6
 
 
@@ -59,9 +59,24 @@ def number(value: float) -> str:
     """Write a sample's value as Prometheus itself would."""
     if type(value) is not float:
         return str(int(value))
-    if _PLAIN_FROM <= value < _PLAIN_BELOW:
+    if 0 < value < _PLAIN_BELOW:
         return repr(value)
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]  # the client's own formatter
+
+
+def figure(value: float) -> bytes:
+    """Write a sample's value as it ends a line; what is the same is mostly one object.
+
+    Two of three figures are whole: a flag, a code, a count.
+    """
+    if type(value) is float:
+        return f"{number(value)}\n".encode()
+    return _whole(int(value))
+
+
+@lru_cache(maxsize=4096)
+def _whole(value: int) -> bytes:
+    return b"%d\n" % value
 
 
 def header(name: str, kind: Kind, text: str, *, openmetrics: bool) -> bytes:
