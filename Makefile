@@ -7,6 +7,9 @@ WHEEL ?=
 VENV ?= $(if $(WHEEL),.venv-wheel,.venv)
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
+BENCH_PYTHON ?= $(or $(wildcard /usr/bin/python3),$(PYTHON))
+# Parts and options of a measurement: make bench BENCH='--quick memory'
+BENCH ?=
 SECONDS ?= 600
 
 AXE := .cache/axe-core
@@ -113,8 +116,10 @@ fuzz: $(VENV)/.testable
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python tests/fuzz/reply_reader.py -max_total_time=$(SECONDS) tests/fuzz/corpus
 
-bench: $(VENV)/.testable
-	$(BIN)/python -m bench
+# As the image has it: the distribution's Python, and nothing installed but what runs.
+bench:
+	@$(MAKE) --no-print-directory VENV=.venv-bench PYTHON=$(BENCH_PYTHON) .venv-bench/.runnable
+	.venv-bench/bin/python -m bench $(BENCH)
 
 # Every dependency at its newest, for each Python and machine that the image may have;
 # fails where one of them would need a compiler.

@@ -53,9 +53,10 @@ _log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 3.0
 # How often `--config.auto-reload` looks; a file of a megabyte is read in 2 ms.
 AUTO_RELOAD_SECONDS = 10.0
-# How long lines may be due before they are rendered, many in a row; a scrape waits for
-# none of it.
-RENDER_SECONDS = 0.5
+# How long figures may be due before they are written, many in a row; a scrape writes
+# those that are. Longer, and a scrape has more to do; shorter, and a target that is
+# probed each second has figures written that nobody will see.
+RENDER_SECONDS = 2.0
 # While a thread computes (targets are made, a page is joined), the loop waits this long
 # behind each of its system calls; Python's own 5 ms make a second of that an outage.
 SWITCH_SECONDS = 0.0002

@@ -18,11 +18,14 @@ from exporter.vocabulary import Close, Phase, Reason, ReplyClass, Unsolicited
 _Word = TypeVar("_Word")
 
 
+_UNCOUNTED: list[int] = []  # one for all without bounds: nothing is added to it
+
+
 class Latency:
     """Sum and count of seconds, and counts by bucket where buckets are asked for.
 
     `counts[i]` is the number of values at or below `bounds[i]` and above the bound
-    before; the last one is for values above all bounds.
+    before; the last one is for values above all bounds. Without bounds nobody counts.
     """
 
     __slots__ = ("bounds", "count", "counts", "total")
@@ -32,13 +35,14 @@ class Latency:
         self.bounds = bounds
         self.total = 0.0
         self.count = 0
-        self.counts = [0] * (len(bounds) + 1)
+        self.counts = [0] * (len(bounds) + 1) if bounds else _UNCOUNTED
 
     def observe(self, seconds: float) -> None:
         """Add one value."""
         self.total += seconds
         self.count += 1
-        self.counts[bisect_left(self.bounds, seconds)] += 1
+        if self.bounds:
+            self.counts[bisect_left(self.bounds, seconds)] += 1
 
 
 @dataclass(slots=True)

@@ -186,7 +186,11 @@ class Outcome:
             *(self.failure, self.close, self.quit_code, self.quirks, self.unsolicited),
             *(self.offer, self.starttls_offered, self.resolved),
             *(self.tls, self.tls_close_notify, self.dane, self.sts),
-            *[(r.phase, r.completed, r.code, r.status) for r in self.phases],
+            *[
+                fact
+                for r in self.phases
+                for fact in (r.phase, r.completed, r.code, r.status)
+            ],
         )
 
     def record(self, phase: Phase) -> PhaseRecord | None:

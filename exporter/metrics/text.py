@@ -69,13 +69,16 @@ def figure(value: float) -> bytes:
 
     Two of three figures are whole: a flag, a code, a count.
     """
-    if type(value) is float:
-        return f"{number(value)}\n".encode()
-    return _whole(int(value))
+    if type(value) is not float:
+        return whole(int(value))
+    if 0 < value < _PLAIN_BELOW:
+        return f"{value!r}\n".encode()
+    return f"{number(value)}\n".encode()
 
 
 @lru_cache(maxsize=4096)
-def _whole(value: int) -> bytes:
+def whole(value: int) -> bytes:
+    """Write a whole number as it ends a line."""
     return b"%d\n" % value
 
 
