@@ -18,7 +18,7 @@ EXPORTER = Path(sys.executable).with_name("mailserver-exporter")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_OCTETS = os.sysconf("SC_PAGE_SIZE")
 _MANY = """\
-schedule: {{interval: {interval:g}s}}
+schedule: {{interval: {interval}}}
 limits: {{concurrency: 4000, per_host: 4000}}
 modules: {{bench: {{tls: none}}}}
 targets:
@@ -49,7 +49,7 @@ def exporter(config: str) -> Iterator[tuple[str, int]]:
 
 def many(count: int, interval: float, port: int) -> str:
     """Write a configuration of plain targets, each due once an `interval` (seconds)."""
-    return _MANY.format(interval=interval) + "".join(
+    return _MANY.format(interval=f"{interval * 1e3:.0f}ms") + "".join(
         _ONE.format(port=port, name=f"mx{n:05}.example.com") for n in range(count)
     )
 

@@ -2,7 +2,7 @@
 
 The journey: config names the targets, and discovery finds more; the schedule says when;
 a probe carries a dialogue over a connection and comes back with an outcome; the ledger
-keeps it; metrics tell it; the exposition holds the lines ready; web serves them.
+keeps it; metrics tell it; the exposition writes them as lines; web serves them.
 Imports go one way along that sentence, and `app` is the only file that knows every
 other.
 """

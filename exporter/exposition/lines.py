@@ -192,9 +192,13 @@ class Exposition:
                 lines = await _lines_of(place, groups)
                 if lines:
                     parts += (_header(family, accepted), *lines)
-        parts.append(self._certificates_distinct(accepted, names))
-        parts.append(self._module_latency(accepted, names))
-        parts.append(self._own_metrics(accepted, names))
+        for rest in (
+            self._certificates_distinct,
+            self._module_latency,
+            self._own_metrics,  # some 3 ms by itself
+        ):
+            parts.append(rest(accepted, names))
+            await asyncio.sleep(0)
         if accepted.gzip:
             made = await asyncio.to_thread(packed, parts)
         else:

@@ -58,7 +58,7 @@ class Sources(NamedTuple):
 # What `Sec-Fetch-Site` says of a page that is not ours.
 _ELSEWHERE = frozenset({"cross-site", "same-site"})
 # What is written before the client has taken the rest; also the smallest page sliced.
-_SLICE_OCTETS = 128 * 1024
+_SLICE_OCTETS = 64 * 1024
 # Longer than any scrape timeout in use; 75 MB in this time are 20 Mbit/s.
 _SENDING_SECONDS = 30.0
 
