@@ -11,6 +11,7 @@ BENCH_PYTHON ?= $(or $(wildcard /usr/bin/python3),$(PYTHON))
 # Parts and options of a measurement: make bench BENCH='--quick memory'
 BENCH ?=
 SECONDS ?= 600
+MINUTES ?= 30
 
 AXE := .cache/axe-core
 KUBECTL := .cache/kubectl
@@ -23,7 +24,7 @@ BUILDER := .venv-build
 UV := uv==0.13.9
 ENGINE ?= docker
 
-.PHONY: axe dashboards dist grafana-schema image image-base kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
+.PHONY: axe dashboards dist grafana-schema image image-base kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench soak clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -115,6 +116,10 @@ screenshots: $(VENV)/.testable
 fuzz: $(VENV)/.testable
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python tests/fuzz/reply_reader.py -max_total_time=$(SECONDS) tests/fuzz/corpus
+
+# Good, slow, dead and hostile servers, 500 probes a second, for MINUTES.
+soak: $(VENV)/.testable
+	$(BIN)/python -m tests.soak $(MINUTES)
 
 # As the image has it: the distribution's Python, and nothing installed but what runs.
 bench:

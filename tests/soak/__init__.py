@@ -1,0 +1,1 @@
+"""The exporter under load for as long as one likes: `make soak`."""
