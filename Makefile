@@ -24,7 +24,7 @@ BUILDER := .venv-build
 UV := uv==0.13.9
 ENGINE ?= docker
 
-.PHONY: axe dashboards dist grafana-schema image image-base kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench soak clean
+.PHONY: axe comparison dashboards dist grafana-schema image image-base kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench soak clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -107,6 +107,13 @@ $(OPERATOR)/schemas.json:
 	  from cloudcoil.models.prometheus_operator.v1 import PodMonitor, Probe, PrometheusRule; \
 	  print(json.dumps({m.__name__: m.model_json_schema() for m in (PodMonitor, Probe, PrometheusRule)}))' \
 	  >$@.new && mv $@.new $@ && rm -r $(OPERATOR)/venv
+
+# docs/comparison.md, from a run of both exporters; on a quiet machine, for some of the
+# servers answer late.
+comparison: export WRITE_COMPARISON = 1
+comparison: export REQUIRE_PEERS = 1
+comparison: $(VENV)/.testable
+	$(BIN)/python -m pytest tests/e2e/test_migration.py -k "verdicts or comparison"
 
 # The pictures of the documentation: the demo, as a browser shows it.
 screenshots: $(VENV)/.testable

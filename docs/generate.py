@@ -46,6 +46,13 @@ An alert can link to a reason: each has [its own section](#what-to-do) under its
 as in `vocabulary.md#timeout`.
 """
 
+# What the contract allows and no probe can come to: the sections below have it too.
+_NEVER_YET = f"""\
+The column says where a word may stand, and some of these pairs do not come about: what
+is said during `{Phase.HOLD}` is `{Reason.UNAVAILABLE}`, `{Reason.UNSOLICITED_221}` or
+`{Reason.UNSOLICITED_REPLY}`, whatever its code; what goes wrong in `{Phase.CLOSE}` is
+`{Reason.CLOSE_POLICY}`; and no probe looks for `{Reason.CERT_REVOKED}` yet."""
+
 _WHAT_TO_DO = """\
 ## What to do
 
@@ -112,6 +119,7 @@ def _reasons() -> Iterator[str]:
         word = f"[`{reason}`](#{reason})" if reason.phases else f"`{reason}`"
         yield f"| {word} | {reason.meaning} | {_phases(reason)} |"
     yield ""
+    yield from (_NEVER_YET, "")
 
 
 def _problems() -> Iterator[str]:

@@ -1,15 +1,23 @@
 """A real blackbox_exporter on loopback: what it says of a target. Judges nothing."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.programs import free_port, running
 
-_SUCCESS = re.compile(r"^probe_success ([01])$", re.MULTILINE)
+
+class Probed(NamedTuple):
+    """What it says of one probe."""
+
+    success: bool
+    seconds: float
 
 
 @contextmanager
@@ -22,13 +30,26 @@ def running_blackbox(program: Path, config: Path) -> Iterator[str]:
         yield f"http://{address}/probe"
 
 
-async def success(
+def version(program: Path) -> str:
+    """Ask it for its version."""
+    said = subprocess.run(
+        [program, "--version"], check=True, capture_output=True, text=True
+    )
+    found = re.search(r"version ([0-9.]+)", said.stdout + said.stderr)
+    assert found, said
+    return found[1]
+
+
+async def probe(
     session: aiohttp.ClientSession, url: str, module: str, target: str
-) -> bool:
-    """Ask for one probe; gives its `probe_success`."""
+) -> Probed:
+    """Ask for one probe."""
     asked = {"module": module, "target": target}
     async with session.get(url, params=asked) as answer:
         text = await answer.text()
-    verdict = _SUCCESS.search(text)
-    assert verdict, text
-    return verdict[1] == "1"
+    gauges = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    return Probed(gauges["probe_success"] == 1, gauges["probe_duration_seconds"])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-PAGE = Path(__file__).parents[2] / "docs/migration.md"
+MIGRATION = Path(__file__).parents[2] / "docs/migration.md"
 
 _FENCED = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VERDICTS = {"1": True, "0": False}
@@ -26,9 +26,9 @@ class Difference(NamedTuple):
     ours: bool
 
 
-def section(title: str) -> str:
+def section(title: str, page: Path = MIGRATION) -> str:
     """Give what stands under a heading of the second level."""
-    _, _, rest = PAGE.read_text().partition(f"\n## {title}\n")
+    _, _, rest = page.read_text().partition(f"\n## {title}\n")
     return rest.partition("\n## ")[0]
 
 
@@ -41,14 +41,14 @@ def configurations() -> tuple[str, str]:
 def counts() -> tuple[int, int]:
     """Give how many probes, and how many differences, the page speaks of."""
     probes, listed = re.findall(
-        r"same ([0-9]+) probes|\[([0-9]+) that", PAGE.read_text()
+        r"same ([0-9]+) probes|\[([0-9]+) that", MIGRATION.read_text()
     )
     return int(probes[0]), int(listed[1])
 
 
 def blocks(kind: str) -> list[str]:
     """Give the YAML of the page that begins with this key."""
-    found = _FENCED.findall(PAGE.read_text())
+    found = _FENCED.findall(MIGRATION.read_text())
     return [text for text in found if text.startswith(f"{kind}:")]
 
 
