@@ -114,10 +114,10 @@ class Exposition:
         shown = self._shown.get(target.name)
         known = shown if shown and shown.target is target else None
         labels = known.labels if known else target_labels(target).encode()
+        kept = None
         if known and known.shape is shape and known.facts == facts:
-            layout, figures = known.layout, _with_unsteady(known, account)
-        else:
-            layout, figures = self._layouts.of(shape.families, account)
+            kept = _with_unsteady(known, account)
+        layout, figures = kept or self._layouts.of(shape.families, account)
         self._shown[target.name] = _Shown(
             account, target, shape, facts, labels, layout, figures
         )
@@ -278,14 +278,21 @@ def _shape(ledger: Ledger, certificate_info: bool) -> _Shape:
     return _Shape(families, unsteady, ledger.buckets, phases)
 
 
-def _with_unsteady(known: _Shown, account: Account) -> list[bytes]:
-    """Give the figures with those anew that no facts hold still."""
+def _with_unsteady(
+    known: _Shown, account: Account
+) -> tuple[Layout, list[bytes]] | None:
+    """Keep the layout, and give the figures with those anew that no facts hold still.
+
+    None where there is a series more: several probes may have ended since, and what one
+    of them brought stays, such as a reason in a counter, when the facts are as before.
+    """
     figures, starts = known.figures.copy(), known.layout.starts
     for place, family in known.shape.unsteady:
-        figures[starts[place] : starts[place + 1]] = figures_of(
-            family, family.samples(account)
-        )
-    return figures
+        anew = figures_of(family, family.samples(account))
+        if len(anew) != starts[place + 1] - starts[place]:
+            return None
+        figures[starts[place] : starts[place + 1]] = anew
+    return known.layout, figures
 
 
 async def _grouped(all_shown: list[_Shown]) -> list[Members]:

@@ -462,6 +462,24 @@ def test_lines_that_stay(changes: list[tuple[int, Outcome]]) -> None:
     assert probes_of(joined(made.exposition)) == probes_of(joined(fresh.exposition))
 
 
+def test_a_reason_between_two_renderings() -> None:
+    """A failure that was over before its lines were due is in the counters."""
+    one = target("one")
+    made = world(one)
+    made.see(one, outcome())
+    for seen in (greeting_timeout(), outcome()):
+        account = made.ledger.record(one, seen)
+        assert account
+        made.exposition.changed(account)
+    body = joined(made.exposition)
+    found = families(body, openmetrics=False)
+    (times,) = values(found, "smtp_probe_failures_total").values()
+    assert times == 1
+    fresh = Exposition(made.ledger, made.own.registry)
+    asyncio.run(fresh.follow())
+    assert probes_of(body) == probes_of(joined(fresh))
+
+
 def probes_of(body: str) -> list[str]:
     """Give the lines that are not about the exporter itself."""
     return [line for line in body.splitlines() if line.startswith("smtp_")]
