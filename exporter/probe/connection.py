@@ -23,7 +23,7 @@ from exporter.probe.clock import Tick
 from exporter.probe.door import opening, talking
 from exporter.probe.encryption import Encryption
 from exporter.probe.limit import Alarm, Limit
-from exporter.probe.opening import connect
+from exporter.probe.opening import connect, opened
 from exporter.probe.resolve import Address
 from exporter.smtp.exchange import Interrupted
 from exporter.smtp.goodbye import TcpEnd
@@ -94,12 +94,10 @@ class Connection:
 
         Raises Interrupted: refused, unreachable, local_error, or the limit's reason.
         """
-        with opening:
-            sock = socket.socket(_AF[address.family], socket.SOCK_STREAM)
+        sock = opened(_AF[address.family])
         loop = asyncio.get_running_loop()
         alarm = Alarm(loop)
         try:
-            sock.setblocking(False)
             # One registration serves connecting and reading: libuv asks the kernel nine
             # times for a new one, and once for a change.
             loop.add_reader(sock.fileno(), _not_yet)

@@ -1,11 +1,13 @@
 """From a socket to a connection that stands, without blocking.
 
-Only that: which address, how long, and what is said over it are decided elsewhere.
+Only that: which address, how long, and what is said over it are decided elsewhere. The
+process keeps its last descriptors for others than probes.
 """
 
 import asyncio
 import errno
 import os
+import resource
 import socket
 
 from exporter.probe.door import connecting, opening
@@ -15,6 +17,25 @@ from exporter.vocabulary import Reason
 
 # After the handshake (before it, it is ECONNREFUSED); EPIPE when a FIN came first.
 _RESET_SINCE = frozenset({errno.ECONNRESET, errno.EPIPE})
+# For pages, lookups and files: when probes have the rest, that can still be told. Of a
+# small limit they keep no more than a quarter.
+SPARED = 16
+
+
+def opened(family: socket.AddressFamily) -> socket.socket:
+    """Open a non-blocking socket, unless only descriptors that are spared are left.
+
+    Raises Interrupted with local_error.
+    """
+    with opening:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # The lowest number that is free is given: all below are taken.
+        if 0 <= most - min(SPARED, most // 4) <= sock.fileno():
+            sock.close()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    sock.setblocking(False)
+    return sock
 
 
 async def connect(

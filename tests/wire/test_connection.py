@@ -228,6 +228,21 @@ async def test_out_of_descriptors() -> None:
     assert found is Reason.LOCAL_ERROR
 
 
+@on_each_loop
+async def test_the_last_descriptors_are_spared() -> None:
+    """A prober that has only the last few descriptors left opens no connection."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as lowest_free:
+        few = lowest_free.fileno() + 4
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        found = await reason_of(Connection.open(HERE, 25, within(PATIENCE)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert found is Reason.LOCAL_ERROR
+
+
 class Prohibited(socket.socket):
     """A socket to which a router answered that it is administratively prohibited.
 
