@@ -79,16 +79,18 @@ def received(ancillary: list[tuple[int, int, bytes]]) -> Tick:
 def before_fin(sock: socket.socket, at: Tick) -> Tick:
     """Correct the stamp of octets that were read together with a FIN.
 
-    Linux joins a waiting FIN to the octets before it and keeps the FIN's stamp. When
-    the last octets came is known besides, to some milliseconds: that counts where it
-    says that the stamp is later than its own error could explain.
+    Linux joins a waiting FIN to the octets before it and keeps the FIN's stamp: a later
+    one, or an earlier one where the octets were lost on the way and sent again. When
+    the last octets came is known besides, to some milliseconds: that counts where the
+    stamp is further off than its own error could explain.
     """
     raw = _raw_tcp_info(sock)
     if raw is None:
         return at
     (milliseconds,) = _TCPI_LAST_DATA_RECV.unpack_from(raw)
     arrived = time.time() - milliseconds / 1e3
-    return at._replace(realtime=arrived) if at.realtime - arrived > _JIFFIES else at
+    is_of_fin = abs(at.realtime - arrived) > _JIFFIES
+    return at._replace(realtime=arrived) if is_of_fin else at
 
 
 def tcp_info(sock: socket.socket) -> TcpFacts | None:

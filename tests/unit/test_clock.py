@@ -218,6 +218,32 @@ def test_no_tcp_info_of_a_local_pair(pair: socket.socket) -> None:
     assert clock.tcp_info(pair) is None
 
 
+# --- octets that came with a FIN
+
+
+@only_linux
+@pytest.mark.parametrize(
+    ("off", "counts"),
+    [
+        pytest.param(0.5, False, id="the FIN came later"),
+        pytest.param(-0.5, False, id="the FIN came first"),
+        pytest.param(0.005, True, id="within the error, later"),
+        pytest.param(-0.005, True, id="within the error, earlier"),
+    ],
+)
+def test_before_fin(off: float, counts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stamp counts unless octets came at another time than it says."""
+    monkeypatch.setattr(time, "time", lambda: START.realtime + 0.25)
+    sock = cast(socket.socket, FakeSocket(tcp_info(last_data_recv=250)))
+    stamp = START._replace(realtime=START.realtime + off)
+
+    seen = clock.before_fin(sock, stamp)
+
+    assert seen.monotonic == stamp.monotonic
+    expected = stamp.realtime if counts else START.realtime
+    assert seen.realtime == pytest.approx(expected, abs=0.001)
+
+
 # --- when a connection stood
 
 
