@@ -178,11 +178,11 @@ def _name_in(message: bytes, at: int) -> tuple[str, int]:
 
 @asynccontextmanager
 async def name_server(
-    zones: Zones, host: str = "127.0.0.1"
+    zones: Zones, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[NameServer]:
-    """Run a server on a free port of this address."""
+    """Run a server on this address; on a free port of it, unless one is given."""
     server = NameServer(zones)
-    streams, datagrams = await _bound(server, host)
+    streams, datagrams = await _bound(server, host, port)
     try:
         yield server
     finally:
@@ -193,11 +193,11 @@ async def name_server(
 
 
 async def _bound(
-    server: NameServer, host: str
+    server: NameServer, host: str, port: int
 ) -> tuple[asyncio.Server, asyncio.DatagramTransport]:
     loop = asyncio.get_running_loop()
     for _ in range(_TRIES):
-        streams = await asyncio.start_server(server.accept, host, 0)
+        streams = await asyncio.start_server(server.accept, host, port)
         server.address = streams.sockets[0].getsockname()[:2]
         try:
             datagrams, _ = await loop.create_datagram_endpoint(
@@ -207,4 +207,4 @@ async def _bound(
             streams.close()
         else:
             return streams, datagrams
-    raise OSError(f"no port of {host} is free over UDP and TCP")
+    raise OSError(f"no port of {host}, or not {port}, is free over UDP and TCP")

@@ -84,10 +84,15 @@ def running(command: Sequence[str | Path]) -> Iterator[Program]:
 
 
 @contextmanager
-def running_exporter(*arguments: str | Path) -> Iterator[tuple[Program, str]]:
-    """Run the installed console script on a free port; gives it and its address."""
+def running_exporter(
+    *arguments: str | Path, behind: Sequence[str | Path] = ()
+) -> Iterator[tuple[Program, str]]:
+    """Run the installed console script on a free port; gives it and its address.
+
+    `behind` is a command that becomes it, such as `env` or `unshare`.
+    """
     listen = "--web.listen-address=127.0.0.1:0"
-    with running([EXPORTER, *arguments, listen]) as program:
+    with running([*behind, EXPORTER, *arguments, listen]) as program:
         match = program.await_line(r"listen=(127\.0\.0\.1:[0-9]+)")
         yield program, match[1]
 
