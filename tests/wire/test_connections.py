@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from exporter.web import connections, routes
+from exporter.web.address import ListenAddress
 from exporter.web.connections import MAX_OPEN
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.web.listen import Listeners
 from exporter.web.prefix import Prefix
 from tests.wire.doors import ANY_PORT, BODY, Place, ask, door
 
