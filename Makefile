@@ -58,6 +58,7 @@ coverage: $(VENV)/.testable
 	$(BIN)/coverage run --parallel-mode -m pytest
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
+	@$(BIN)/coverage json --quiet -o - | $(BIN)/python .ci/rooms.py
 
 docs: $(VENV)/.runnable
 	$(BIN)/mailserver-exporter schema > config.schema.json

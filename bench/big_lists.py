@@ -17,9 +17,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bench.hold import watched
 from exporter import app, log
-from exporter.app import ConfigSource, Exporter
 from exporter.config import load
+from exporter.life import ConfigSource, Exporter
 
 BEAT = 0.001
 _CONFIG = """\
@@ -29,33 +30,13 @@ discovery:
 """
 
 
-class Heart:
-    """Beats a thousand times a second, and knows the longest pause."""
-
-    def __init__(self) -> None:
-        """Begin at once."""
-        self.longest = 0.0
-
-    async def beat(self) -> None:
-        """Beat until cancelled."""
-        before = time.perf_counter()
-        while True:
-            await asyncio.sleep(BEAT)
-            now = time.perf_counter()
-            self.longest = max(self.longest, now - before - BEAT)
-            before = now
-
-
 @asynccontextmanager
-async def _watched(what: str, count: int) -> AsyncIterator[None]:
-    heart = Heart()
-    beating = asyncio.create_task(heart.beat())
-    await asyncio.sleep(0.05)
-    began = time.perf_counter()
-    yield
-    took = time.perf_counter() - began
-    beating.cancel()
-    print(f"{count:7} {what:28} {took:7.2f} s   held {heart.longest * 1e3:7.1f} ms")
+async def _timed(what: str, count: int) -> AsyncIterator[None]:
+    async with watched(BEAT) as hold:
+        began = time.perf_counter()
+        yield
+        took = time.perf_counter() - began
+    print(f"{count:7} {what:28} {took:7.2f} s   held {hold.longest * 1e3:7.1f} ms")
 
 
 def _write(path: Path, hosts: int, *, changed: int = 0) -> None:
@@ -77,18 +58,18 @@ async def measure(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         config, targets = _written(Path(folder), count)
         exporter = Exporter(load(config), ConfigSource(config), kernel_timestamps=True)
-        async with _watched("start", count):
+        async with _timed("start", count):
             await exporter.start()
         assert exporter.targets == count  # noqa: S101 -- or the rest means nothing
-        async with _watched("reload of the same", count):
+        async with _timed("reload of the same", count):
             await exporter.reload()
-        async with _watched("the same file again", count):
+        async with _timed("the same file again", count):
             _write(targets, count)
             await asyncio.sleep(3.0)
-        async with _watched("a tenth is others", count):
+        async with _timed("a tenth is others", count):
             _write(targets, count, changed=count // 10)
             await asyncio.sleep(3.0)
-        async with _watched("a scrape", count):
+        async with _timed("a scrape", count):
             await exporter.metrics("", "", ())
         await exporter.stop()
 

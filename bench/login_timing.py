@@ -18,7 +18,8 @@ from exporter.access import WebConfig
 from exporter.exposition import Page
 from exporter.exposition.negotiation import TEXT
 from exporter.web.access.current import Access
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.web.address import ListenAddress
+from exporter.web.listen import Listeners
 from exporter.web.routes import Sources, application
 
 ROUNDS = 40

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from statistics import median
 
+from bench.hold import watched
 from exporter.app import SWITCH_SECONDS
 from exporter.web.api import Api
 from exporter.web.pages import Pages
@@ -34,26 +35,14 @@ def filled() -> Book:
 
 async def measured(ask: Callable[[], Awaitable[object]]) -> tuple[float, float]:
     """Give the median seconds of an answer, and the longest hold of the loop."""
-    held, ended = 0.0, False
-
-    async def watch() -> None:
-        nonlocal held
-        before = time.perf_counter()
-        while not ended:
-            await asyncio.sleep(0)
-            now = time.perf_counter()
-            held, before = max(held, now - before), now
-
     await ask()
-    watching = asyncio.create_task(watch())
     took = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        await ask()
-        took.append(time.perf_counter() - start)
-    ended = True
-    await watching
-    return median(took), held
+    async with watched(0.0) as hold:
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            await ask()
+            took.append(time.perf_counter() - start)
+    return median(took), hold.longest
 
 
 async def main() -> None:

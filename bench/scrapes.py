@@ -24,12 +24,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.exporter import many
+from bench.hold import watched
 from bench.servers import process, prompt_server
 from bench.table import Row, print_table
 from exporter import log
-from exporter.app import Exporter, run
+from exporter.app import run
 from exporter.config import load
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.life import Exporter
+from exporter.web.address import ListenAddress
+from exporter.web.listen import Listeners
 from exporter.web.routes import Sources, application
 
 TARGETS, SERIES = 10_000, 30
@@ -112,25 +115,12 @@ async def _served(exporter: Exporter) -> AsyncIterator[int]:
 
 
 async def _fetched(pipe: Connection, port: int, encoding: str, at_once: int) -> _Cost:
-    held, ended = 0.0, False
-
-    async def watch() -> None:
-        nonlocal held
-        before = time.perf_counter()
-        while not ended:
-            await asyncio.sleep(BEAT)
-            now = time.perf_counter()
-            held, before = max(held, now - before - BEAT), now
-
-    watching = asyncio.create_task(watch())
-    await asyncio.sleep(0.05)
-    before = time.process_time()
-    pipe.send((port, encoding, at_once))
-    await asyncio.to_thread(pipe.recv)
-    spent = time.process_time() - before
-    ended = True
-    await watching
-    return _Cost(spent, held)
+    async with watched(BEAT) as hold:
+        before = time.process_time()
+        pipe.send((port, encoding, at_once))
+        await asyncio.to_thread(pipe.recv)
+        spent = time.process_time() - before
+    return _Cost(spent, hold.longest)
 
 
 def _scraper(pipe: Connection) -> None:

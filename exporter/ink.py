@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TextIO
 
+from exporter.printable import printable
+
 
 class Style(StrEnum):
     """What a piece of text is, and how it is shown (ECMA-48, SGR parameters)."""
@@ -37,13 +39,6 @@ class Ink:
 
 
 PLAIN = Ink(colour=False)
-
-
-def printable(text: str) -> str:
-    """Escape whatever is no printable character; one line stays one line."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def wants_colour(stream: TextIO | None, environment: Mapping[str, str]) -> bool:

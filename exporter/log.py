@@ -12,6 +12,8 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor
 
+from exporter.printable import printable
+
 _NUMBERS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -46,9 +48,9 @@ def _printable(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def _escaped(value: object) -> object:
-    if not isinstance(value, str) or value.isprintable():
+    if not isinstance(value, str):
         return value
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in value)
+    return "\n".join(map(printable, value.split("\n")))
 
 
 _RENDERERS: dict[str, tuple[Processor, ...]] = {

@@ -5,6 +5,7 @@ seconds (float) everywhere below the configuration.
 """
 
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from exporter.vocabulary import (
     Addresses,
@@ -172,6 +173,11 @@ class FileSource:
     module: str | None  # of targets that name none; None: by their port
     refresh: float
 
+    @property
+    def where(self) -> str:
+        """Say where the targets are found."""
+        return ", ".join(self.files)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSource:
@@ -180,3 +186,9 @@ class HttpSource:
     url: str
     module: str | None
     refresh: float
+
+    @property
+    def where(self) -> str:
+        """Say where, without login and query: passwords and tokens stand there."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -13,7 +13,7 @@ from shlex import quote
 from exporter.config import Config, ConfigError, load
 from exporter.config.builtin import BUILT_IN
 from exporter.config.duration import spell_duration
-from exporter.ink import printable
+from exporter.printable import printable
 from exporter.targets import FileSource, HttpSource, MailDomain, Module, Target
 
 # Whoever wrote more than these knows them; the rest are counted.
@@ -99,16 +99,7 @@ def _sources(config: Config) -> Iterator[str]:
 def _source(source: FileSource | HttpSource) -> str:
     module = f"module {source.module}" if source.module else "module by port"
     every = spell_duration(source.refresh)
-    if isinstance(source, FileSource):
-        return f"{', '.join(source.files)}, {module}, every {every}"
-    return f"{_without_login(source.url)}, {module}, every {every}"
-
-
-def _without_login(url: str) -> str:
-    """Leave out what stands before `@`, and a query: passwords and tokens are there."""
-    scheme, _, rest = url.partition("://")
-    place, slash, path = rest.partition("?")[0].partition("/")
-    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+    return f"{source.where}, {module}, every {every}"
 
 
 def warned(config: Config) -> Iterator[str]:

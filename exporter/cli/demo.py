@@ -17,7 +17,6 @@ _BROKEN, _WELL = "stays-open", "graceful"  # shown how to be probed by hand
 
 def run(arguments: argparse.Namespace) -> int:
     """Start the demo's mail servers and serve their metrics."""
-
     return listen_and_run(arguments, _begin)
 
 

@@ -5,7 +5,6 @@ them for a server that asks for fewer. Refuses to print: what was seen is handed
 """
 
 import asyncio
-import ipaddress
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from exporter.config import Refusal
+from exporter.config.address import is_loopback, is_unix, version
 from exporter.config.duration import parse_duration, spell_duration
 from exporter.outcome import Outcome
 from exporter.targets import Target
@@ -76,9 +76,9 @@ def warning(plan: Plan, target: Target) -> str:
 def is_here(target: Target) -> bool:
     """Whether a target is on this machine, by the name it is given."""
     host = target.host.rstrip(".").lower()
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost" or host.startswith("unix:")
+    if version(host):
+        return is_loopback(host)
+    return host == "localhost" or is_unix(host)
 
 
 class Pace:

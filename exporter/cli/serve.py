@@ -11,9 +11,10 @@ from exporter import app, log
 from exporter.cli import USAGE_ERROR, fail
 from exporter.cli.web import listening
 from exporter.config import ConfigError, load
+from exporter.life import ConfigSource
 from exporter.schedule.shard import Shard, ShardError, ordinal_of
 from exporter.web.access.tls import TlsRefused
-from exporter.web.listen import ListenError
+from exporter.web.address import ListenError
 from exporter.web.listening import Listening
 from exporter.web.prefix import PrefixError
 
@@ -27,9 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     path = Path(arguments.config_file)
     try:
         shard = _shard(arguments.shard_ordinal, arguments.shard_count)
-        source = app.ConfigSource.before_loading(
-            path, auto_reload=arguments.auto_reload
-        )
+        source = ConfigSource.before_loading(path, auto_reload=arguments.auto_reload)
         config = load(path)
     except ShardError as error:
         return fail(str(error), USAGE_ERROR)

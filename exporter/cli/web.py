@@ -8,7 +8,7 @@ from exporter.cli import DEFAULT_LISTEN
 from exporter.config import ConfigError
 from exporter.config.web_file import load_web
 from exporter.web.access.current import Access
-from exporter.web.listen import ListenError, parse_listen_address
+from exporter.web.address import ListenError, parse_listen_address
 from exporter.web.listening import Listening
 from exporter.web.prefix import read_prefix
 

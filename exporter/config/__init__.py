@@ -1,9 +1,9 @@
 """Configuration text -> frozen `Config`, or every complaint with its place, at once.
 
 The way through: source reads the file, reader turns YAML into a tree that knows its
-places, judge holds it against the model, relations and needs hold keys against each
-other, build fills in the defaults. Opens no socket, logs nothing, and never guesses: a
-configuration with a doubt in it is refused with the remedy.
+places, judge holds it against the model; relations, needs, sockets and on_demand hold
+keys against each other; build fills in the defaults. Opens no socket, logs nothing, and
+never guesses: a configuration with a doubt in it is refused with the remedy.
 """
 
 from pathlib import Path

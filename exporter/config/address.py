@@ -8,7 +8,8 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable
 
-from exporter.config.complaint import Refusal, quoted
+from exporter.config.complaint import Refusal
+from exporter.printable import quoted
 
 DNS_PORT = 53
 MAX_PORT = 65535
@@ -117,10 +118,17 @@ def read_dns_server(text: str) -> tuple[str, int]:
     host, port = split_port(text)
     if version(host) is None:
         raise Refusal(f"{quoted(host)} is not an IPv4 or IPv6 address; give one")
-    port = DNS_PORT if port is None else port
+    return host, check_port(DNS_PORT if port is None else port)
+
+
+def check_port(port: int) -> int:
+    """Give the port back if it is within range.
+
+    Raises Refusal.
+    """
     if not 1 <= port <= MAX_PORT:
         raise Refusal(f"the port must be from 1 to {MAX_PORT}, not {port}")
-    return host, port
+    return port
 
 
 def is_loopback(address: str) -> bool:

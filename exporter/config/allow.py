@@ -10,7 +10,8 @@ from ipaddress import IPv6Network, ip_network
 
 from exporter.allow import AllowList, Network
 from exporter.config.address import Rules, check_host, checked, is_unix, version
-from exporter.config.complaint import Refusal, quoted
+from exporter.config.complaint import Refusal
+from exporter.printable import quoted
 
 WILDCARD = "*."
 # What WHATWG's rule and old resolvers read as an IPv4 address: 0x7f.1, 0x7f000001.

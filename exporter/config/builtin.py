@@ -7,7 +7,8 @@ from collections.abc import Collection
 from types import MappingProxyType
 
 from exporter.config.address import is_unix
-from exporter.config.complaint import did_you_mean, quoted
+from exporter.config.complaint import did_you_mean
+from exporter.printable import quoted
 from exporter.targets import Module
 from exporter.vocabulary import Policy, Protocol, TlsMode
 

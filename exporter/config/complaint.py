@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TypeVar
 
-# A terminal's line: whoever wrote a longer value knows it by its beginning.
-_SHOWN_CHARACTERS = 80
+from exporter.printable import SHOWN_CHARACTERS, quoted
+
 T = TypeVar("T")
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -104,31 +104,12 @@ def _path_part(part: str | int) -> str:
         return f"[{part}]"
     if _PLAIN_KEY.fullmatch(part):
         return f".{part}"
-    return f"[{json.dumps(part[:_SHOWN_CHARACTERS])}]"
-
-
-def quoted(text: str) -> str:
-    """Show text inside a message: in backticks, on one line, bounded."""
-    return f"`{on_one_line(text)}`"
-
-
-def on_one_line(text: str) -> str:
-    """Make text printable and bounded, for the inside of a message."""
-    cut = "..." if len(text) > _SHOWN_CHARACTERS else ""
-    return "".join(map(_printable, text[:_SHOWN_CHARACTERS])) + cut
-
-
-def _printable(character: str) -> str:
-    return (
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode("ascii")
-    )
+    return f"[{json.dumps(part[:SHOWN_CHARACTERS])}]"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Ask for the nearest known word, in any case; empty when none is near."""
-    lower = word[:_SHOWN_CHARACTERS].lower()
+    lower = word[:SHOWN_CHARACTERS].lower()
     known = {word.lower(): word for word in known}
     close = difflib.get_close_matches(lower, known, n=1)
     return f"did you mean {quoted(known[close[0]])}?" if close else ""

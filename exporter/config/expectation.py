@@ -5,7 +5,8 @@ Holds their syntax; refuses to know what a server answers.
 
 import re
 
-from exporter.config.complaint import Refusal, on_one_line, quoted
+from exporter.config.complaint import Refusal
+from exporter.printable import on_one_line, quoted
 from exporter.smtp.expectation import compiled
 
 MAX_PATTERN = 1000

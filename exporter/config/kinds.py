@@ -14,8 +14,9 @@ from types import MappingProxyType
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from exporter.config.complaint import Refusal, did_you_mean, quoted
+from exporter.config.complaint import Refusal, did_you_mean
 from exporter.config.duration import PATTERN, parse_duration, spell_duration
+from exporter.printable import quoted
 
 # For JSON Schema too, where half of a surrogate pair cannot be written.
 CONTROL_PATTERN = r"[\u0000-\u001f\u007f-\u009f]"

@@ -6,7 +6,8 @@ taste: only what Prometheus or this exporter's own metrics could not bear.
 
 import re
 
-from exporter.config.complaint import Refusal, quoted
+from exporter.config.complaint import Refusal
+from exporter.printable import quoted
 
 MAX_NAME = 200  # a target's name stands in URLs and in each of its series
 

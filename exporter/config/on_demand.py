@@ -6,9 +6,10 @@ one that logs in has a host that it may be used for.
 
 from exporter.config.allow import to_allow_list
 from exporter.config.builtin import BUILT_IN, no_module
-from exporter.config.complaint import Complaints, quoted
+from exporter.config.complaint import Complaints
 from exporter.config.model import Document
 from exporter.config.reader import Node
+from exporter.printable import quoted
 
 _SECTION = "on_demand"
 

@@ -14,9 +14,10 @@ from typing import Final, NamedTuple, Protocol
 
 import yaml
 
-from exporter.config.complaint import Complaints, Place, quoted
+from exporter.config.complaint import Complaints, Place
 from exporter.config.scalar import resolve
 from exporter.config.source import MAX_OCTETS, place_behind
+from exporter.printable import quoted
 
 # PyYAML built without libyaml is four times slower and gives the same events.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

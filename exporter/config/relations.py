@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from exporter.config.builtin import BUILT_IN, no_module
-from exporter.config.complaint import Complaints, quoted
+from exporter.config.complaint import Complaints
 from exporter.config.discovery_keys import SourceKeys
 from exporter.config.duration import spell_duration
 from exporter.config.module_keys import ModuleKeys
 from exporter.config.reader import Node
 from exporter.config.target_keys import DomainKeys, ItemKeys, TargetKeys
+from exporter.printable import quoted
 
 # Seconds that a probe needs beside its hold: a connect, a greeting, two commands.
 _ROOM = 1.0

@@ -9,11 +9,12 @@ from enum import Enum
 from exporter.config.builtin import BUILT_IN
 from exporter.config.reader import Node
 from exporter.targets import Module
+from exporter.vocabulary import TlsMode
 
 # What `tls` may say, grouped by what it takes.
-NO_TLS = "none"
-STARTTLS = ("opportunistic", "required")
-ANY_TLS = (*STARTTLS, "implicit")
+NO_TLS = TlsMode.NONE.value
+STARTTLS = (TlsMode.OPPORTUNISTIC.value, TlsMode.REQUIRED.value)
+ANY_TLS = (*STARTTLS, TlsMode.IMPLICIT.value)
 
 
 def said(name: str, module: Node | None, key: str) -> object:

@@ -8,19 +8,20 @@ which makes many.
 from collections.abc import Mapping
 
 from exporter.config.address import (
-    MAX_PORT,
     UNIX_PORT,
     check_host,
+    check_port,
     is_unix,
     join_port,
     split_port,
 )
 from exporter.config.builtin import BUILT_IN, default_module, no_module
-from exporter.config.complaint import Refusal, quoted
+from exporter.config.complaint import Refusal
 from exporter.config.config import DEFAULT_INTERVAL
 from exporter.config.labels import check_label_name, check_label_value
 from exporter.config.sockets import about_sockets
 from exporter.config.target_keys import SMTP_PORT
+from exporter.printable import quoted
 from exporter.targets import Module, Target
 from exporter.vocabulary import TargetSource
 
@@ -81,10 +82,7 @@ def discovered_target(
 def _host_and_port(text: str) -> tuple[str, int]:
     host, written_port = split_port(text)
     check_host(host)
-    port = SMTP_PORT if written_port is None else written_port
-    if not 1 <= port <= MAX_PORT:
-        raise Refusal(f"the port must be from 1 to {MAX_PORT}, not {port}")
-    return host, port
+    return host, check_port(SMTP_PORT if written_port is None else written_port)
 
 
 def _module(

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from exporter.config.address import is_unix
 from exporter.config.builtin import UNIX_MODULE
-from exporter.config.complaint import Complaints, quoted
+from exporter.config.complaint import Complaints
 from exporter.config.reader import Node
 from exporter.config.relations import Spot, complain
 from exporter.config.said import ANY_TLS, said
+from exporter.printable import quoted
 from exporter.targets import Module
 from exporter.vocabulary import Policy, TlsMode
 

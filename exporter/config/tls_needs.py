@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from exporter.config.address import is_loopback, read_dns_server
-from exporter.config.complaint import Refusal, quoted
+from exporter.config.complaint import Refusal
 from exporter.config.reader import Node, Path
 from exporter.config.said import NO_TLS, STARTTLS, said
+from exporter.printable import quoted
+from exporter.vocabulary import Policy
 
 Said = Iterator[tuple[Path, str]]
 
-_ACTIVE = ("report", "enforce")
+_ENFORCED = (Policy.ENFORCE.value,)
+_ACTIVE = (Policy.REPORT.value, *_ENFORCED)
 # Keys that say nothing without TLS, each with the values that do; None: any.
 _NEED_TLS: Mapping[str, tuple[str, ...] | None] = {
-    "verify": ("enforce",),
+    "verify": _ENFORCED,
     "tls_server_name": None,
     "ca_file": None,
     "cert_file": None,

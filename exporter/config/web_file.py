@@ -23,16 +23,15 @@ from exporter.config.reader import Node, read
 from exporter.config.source import read_text
 from exporter.config.web_level import Each, Level, Named, walk
 
-_PATH = Text(str)
-_INLINE = Text(str)
+_TEXT = Text(str)
 _TLS = Level(
     {
-        "cert": _INLINE.read,
-        "key": _INLINE.read,
-        "client_ca": _INLINE.read,
-        "cert_file": _PATH.read,
-        "key_file": _PATH.read,
-        "client_ca_file": _PATH.read,
+        "cert": _TEXT.read,
+        "key": _TEXT.read,
+        "client_ca": _TEXT.read,
+        "cert_file": _TEXT.read,
+        "key_file": _TEXT.read,
+        "client_ca_file": _TEXT.read,
         "client_auth_type": web_words.client_auth,
         "client_allowed_sans": Each(web_words.san),
         "min_version": web_words.version,

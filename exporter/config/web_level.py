@@ -5,7 +5,6 @@ exporter-toolkit's, so it has no model and no JSON Schema here.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from exporter.config.complaint import Complaints, Refusal, did_you_mean
@@ -32,7 +31,6 @@ class Level(NamedTuple):
     """A mapping of keys that are known."""
 
     keys: "Mapping[str, Judge | Each | Named | Level]"
-    refused: Mapping[str, str] = MappingProxyType({})  # known, and why they may not be
 
 
 def walk(node: Node, level: Level, path: Path, complaints: Complaints) -> object:
@@ -57,8 +55,6 @@ def walk(node: Node, level: Level, path: Path, complaints: Complaints) -> object
 
 
 def _unknown(key: str, level: Level) -> str:
-    if key in level.refused:
-        return level.refused[key]
     near = did_you_mean(key, level.keys)
     return f"unknown key; {near or 'the keys here are ' + ', '.join(level.keys)}"
 

@@ -8,8 +8,9 @@ import re
 from types import MappingProxyType
 
 from exporter.access import ClientAuth, TlsBound
-from exporter.config.complaint import Refusal, did_you_mean, quoted
+from exporter.config.complaint import Refusal, did_you_mean
 from exporter.config.kinds import Choice, Line, Text
+from exporter.printable import quoted
 
 # Go's names (crypto/tls, CipherSuites) by OpenSSL's.
 CIPHERS = MappingProxyType(

@@ -68,9 +68,8 @@ def server_context(options: Options) -> ssl.SSLContext:
 
 
 def _speak_only(version: ssl.TLSVersion, context: ssl.SSLContext) -> None:
-    with (
-        warnings.catch_warnings()
-    ):  # 1.0 and 1.1 are deprecated, and played all the same
+    # 1.0 and 1.1 are deprecated, and played all the same.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = version
         context.maximum_version = version

@@ -1,7 +1,8 @@
 """An outcome in words: what was seen, what it usually means, what to do.
 
-Told to operators by the `probe` command and the log. It judges nothing: the sentences
-stand in tables, and what is added to them here was seen in this session.
+Told to operators by the `probe` command, the pages, the API and the log. It judges
+nothing: the sentences stand in tables, and what is added to them here was seen in this
+session.
 """
 
 from collections.abc import Iterator

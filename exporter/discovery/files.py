@@ -8,19 +8,12 @@ import errno
 import os
 import stat
 import time
-from collections.abc import (
-    Hashable,
-    Iterable,
-    Sequence,
-)
+from collections.abc import Hashable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from exporter.discovery.groups import (
-    MAX_OCTETS,
-    Form,
-)
+from exporter.discovery.items import MAX_OCTETS, Form
 from exporter.discovery.lists import Document, Look
 from exporter.discovery.sources import SourceWatch
 from exporter.targets import FileSource
@@ -50,9 +43,6 @@ class FileWatch(SourceWatch[FileSource]):
 
     def _has(self, source: FileSource, key: str) -> bool:
         return any(_matches(key, pattern) for pattern in source.files)
-
-    def _where(self, source: FileSource) -> str:
-        return ", ".join(source.files)
 
 
 def _look_at(patterns: Iterable[str], look: Look) -> None:

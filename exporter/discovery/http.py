@@ -8,12 +8,12 @@ address has no query: there may be a token in it.
 from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from exporter import __version__
-from exporter.discovery.groups import MAX_OCTETS, Form, shown
+from exporter.discovery.items import MAX_OCTETS, Form
 from exporter.discovery.lists import Document, Look
 from exporter.discovery.sources import SourceWatch
+from exporter.printable import quoted
 from exporter.targets import HttpSource
 from exporter.vocabulary import TargetSource
 
@@ -46,24 +46,19 @@ class HttpWatch(SourceWatch[HttpSource]):
     _session: "ClientSession | None" = None
 
     async def _look(self, source: HttpSource, look: Look) -> None:
-        where = self._where(source)
         try:
             octets = await self._fetch(source)
         except _NoList as error:
-            look.fail(source.url, where, str(error))
+            look.fail(source.url, source.where, str(error))
             return
         understood = await self._off_loop(
-            look.read, source.url, Document(where, Form.JSON), octets
+            look.read, source.url, Document(source.where, Form.JSON), octets
         )
         if not understood:
             look.keep(source.url)  # and so the same text is told of again
 
     def _has(self, source: HttpSource, key: str) -> bool:
         return key == source.url
-
-    def _where(self, source: HttpSource) -> str:
-        parts = urlsplit(source.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     async def _close(self) -> None:
         if self._session is not None:
@@ -121,7 +116,7 @@ def _check(response: "ClientResponse") -> None:
     if response.status != _OK:
         raise _NoList(f"it answered with the status {response.status}, not {_OK}")
     if response.content_type != _JSON:
-        kind = shown(response.headers.get("Content-Type", ""))
+        kind = quoted(response.headers.get("Content-Type", ""))
         raise _NoList(f"it answered with the type {kind}, not `{_JSON}`")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise _NoList("it answered with a compressed text, which was not asked for")

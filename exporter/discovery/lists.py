@@ -5,24 +5,14 @@ not change names the same targets as before, the same objects.
 """
 
 import threading
-from collections.abc import (
-    Callable,
-    Hashable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from exporter.discovery.groups import (
-    Form,
-    Found,
-    Unreadable,
-    read_groups,
-    shown,
-)
+from exporter.discovery.groups import Found, read_groups
+from exporter.discovery.items import Form, Octets, Unreadable
+from exporter.printable import quoted
 from exporter.targets import FileSource, HttpSource, Target
 from exporter.vocabulary import TargetSource
 
@@ -31,7 +21,6 @@ MAX_TOLD = 10
 _making = threading.Lock()  # with two at it the loop would wait twice as long
 
 S = TypeVar("S", FileSource, HttpSource)
-Octets = bytes | bytearray
 Said = tuple[str, str]  # a file or an address, and a sentence about it
 Tell = Callable[[TargetSource, str, str], object]
 
@@ -86,7 +75,7 @@ class Maker:
             try:
                 made = self._made(found)
             except ValueError as error:
-                complain(f"{shown(found.address)} is left out: {error}")
+                complain(f"{quoted(found.address)} is left out: {error}")
             else:
                 old = known.get(made.name)
                 yield old if old is not None and old == made else made
@@ -233,5 +222,5 @@ def _doubles(document: Document, chosen: dict[str, Target]) -> Iterator[Said]:
         others = f" and {len(names) - 1} more were" if names[1:] else " was"
         yield (
             document.where,
-            f"{shown(names[0])}{others} named before; the first stands",
+            f"{quoted(names[0])}{others} named before; the first stands",
         )

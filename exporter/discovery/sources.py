@@ -62,7 +62,6 @@ class SourceWatch(ABC, Generic[S]):
 
     def __init__(
         self,
-        sources: Iterable[S],
         *,
         make: Make,
         on_change: Callable[[tuple[Target, ...]], object],
@@ -70,8 +69,7 @@ class SourceWatch(ABC, Generic[S]):
         on_complaint: Tell,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """Take the sources and the observers; look at nothing yet."""
-        self._given: tuple[S, ...] = tuple(sources)
+        """Take the observers; there is nothing to look at before `replace`."""
         self._make = make
         self._on_change = on_change
         self._on_failure = on_failure
@@ -91,19 +89,13 @@ class SourceWatch(ABC, Generic[S]):
         """Give the targets as they now are."""
         return self._joined.targets
 
-    async def start(self) -> None:
-        """Look at each source for the first time, and go on looking.
-
-        Returns when every source was looked at, or after FIRST_LOOK_SECONDS.
-        """
-        await self.replace(self._given)
-
     async def replace(self, sources: Iterable[S], make: Make | None = None) -> None:
         """Look at these sources from now on, and at no others.
 
         A file or address that was known keeps its list, also in a source that is
         written otherwise now. With another `make` (None: the same) all targets are made
-        anew, without reading. Returns as `start` does; the targets change once.
+        anew, without reading. Returns when every new source was looked at, or after
+        FIRST_LOOK_SECONDS; the targets change once.
         """
         async with self._turn:
             if self._stopped:
@@ -128,10 +120,6 @@ class SourceWatch(ABC, Generic[S]):
     @abstractmethod
     def _has(self, source: S, key: str) -> bool:
         """Whether a document of this path or URL would be one of the source's."""
-
-    @abstractmethod
-    def _where(self, source: S) -> str:
-        """Say where the source is, without secrets."""
 
     async def _close(self) -> None:
         """Close what looking has opened."""
@@ -190,7 +178,7 @@ class SourceWatch(ABC, Generic[S]):
         slow = asyncio.get_running_loop().call_later(
             SLOW_LOOK_SECONDS,
             self._on_failure,
-            *(self.origin, self._where(source)),
+            *(self.origin, source.where),
             f"reading it has taken {SLOW_LOOK_SECONDS:g} s and has not ended",
         )
         try:
@@ -203,13 +191,12 @@ class SourceWatch(ABC, Generic[S]):
     @contextmanager
     def _surviving(self, source: S) -> Iterator[None]:
         """Let no error be the end of all looks."""
-        where = self._where(source)
         try:
             yield
         except Exception as error:  # noqa: BLE001 -- whatever it is, only this look fails
-            _log.exception("discovery crashed", where=where)
+            _log.exception("discovery crashed", where=source.where)
             said = f"an error of the exporter itself: {type(error).__name__}"
-            self._on_failure(self.origin, where, said)
+            self._on_failure(self.origin, source.where, said)
 
     async def _settle(self, *, anyway: bool = False) -> None:
         """Take what the looks have brought; only for whoever has the turn."""

@@ -74,14 +74,12 @@ class Supply:
             ),
         )
         self._files = FileWatch(
-            (),
             make=make,
             on_change=partial(self._found, TargetSource.FILE),
             on_failure=failed,
             on_complaint=odd,
         )
         self._http = HttpWatch(
-            (),
             make=make,
             on_change=partial(self._found, TargetSource.HTTP),
             on_failure=failed,

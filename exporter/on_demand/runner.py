@@ -29,7 +29,7 @@ from exporter.probe.own import is_own
 from exporter.probe.reach import NotPermitted
 from exporter.probe.resolve import Address, literal
 from exporter.probe.run import World, probe
-from exporter.schedule.ending import ended_within
+from exporter.schedule.ending import end
 from exporter.targets import Target
 from exporter.vocabulary import Refused
 from exporter.web.on_demand import Answer, Asked
@@ -93,11 +93,7 @@ class OnDemandProbes:
         Gives how many probes had to be cancelled.
         """
         self._stopping = True
-        late = await ended_within(grace, self._running)
-        for task in late:
-            task.cancel()
-        await ended_within(_CANCEL_SECONDS, late)
-        return len(late)
+        return await end(self._running, grace=grace, cancelling=_CANCEL_SECONDS)
 
     async def _probed(self, wish: Wish, config: Config) -> Outcome:
         if self._stopping:

@@ -13,7 +13,7 @@ from exporter.allow import AllowList, read_address, spellings
 from exporter.config import Config, OnDemand, Refusal, single_target
 from exporter.config.address import check_server_name, is_unix
 from exporter.config.allow import is_number
-from exporter.config.complaint import quoted
+from exporter.printable import quoted
 from exporter.targets import Module, Target
 from exporter.vocabulary import Refused, TlsMode
 from exporter.web.on_demand import Asked

@@ -1,4 +1,5 @@
 """How it is carried: names resolved, a connection opened, a dialogue walked, timed.
 
-The only room with sockets. A probe always comes back with an Outcome.
+The only room that reaches out to mail servers. A probe always comes back with an
+Outcome.
 """

@@ -1,6 +1,7 @@
 """The one door for foreign errors: those of OS, TLS and DNS become a Reason here.
 
-No other file names them. The cause is kept on the Interrupted that leaves the door.
+What one of them means to a probe stands in these tables and nowhere else. The cause is
+kept on the Interrupted that leaves the door.
 """
 
 import errno

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.probe.resolve import Address
 from exporter.smtp.exchange import Interrupted
+from exporter.smtp.exchangers import normal
 from exporter.tls.mta_sts import (
     PolicyError,
     StsPolicy,
@@ -164,7 +165,7 @@ class Policies:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + limit_seconds
-        name = domain.removesuffix(".").lower()
+        name = normal(domain)
         record = await self._look_up(name, limit_seconds)
         if record.id is None:
             known = self._domains.get(name, _Domain())

@@ -53,9 +53,8 @@ async def reach(
 
     The addresses that are held against `permit` are the very ones that are connected
     to: a second lookup might have another answer. Those past a bound are not tried.
-    Raises NotPermitted when any of them
-    is refused; Interrupted with the reason of the phase that timeline is in: dns, or
-    connect with the reason of the last address tried.
+    Raises NotPermitted when any of them is refused; Interrupted in phase dns, or in
+    phase connect with the reason of the last address tried.
     """
     itself = literal(target.address or target.host)
     addresses = (

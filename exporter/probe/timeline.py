@@ -19,6 +19,7 @@ from exporter.outcome import (
     TcpFacts,
     TlsFacts,
 )
+from exporter.printable import printable
 from exporter.probe import clock
 from exporter.probe.clock import Tick
 from exporter.smtp.exchange import Findings
@@ -195,18 +196,8 @@ def display(octets: bytes, secrets: tuple[bytes, ...] = ()) -> str:
 def _text(octets: bytes) -> str:
     text = octets[:MAX_ENTRY_OCTETS].decode("utf-8", "backslashreplace")
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    shown = "\n".join(map(_printable, lines))
+    shown = "\n".join(map(printable, lines))
     return shown + " [...]" if len(octets) > MAX_ENTRY_OCTETS else shown
 
 
 _known_text = lru_cache(maxsize=_KEPT_TEXTS)(_text)
-
-
-def _printable(line: str) -> str:
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else _escape(c) for c in line)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

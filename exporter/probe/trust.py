@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from OpenSSL import crypto
 
@@ -75,6 +75,13 @@ class Trust:
         self._loaded: dict[str | None, _Loaded] = {}
         self._kept: OrderedDict[_Place, _Kept] = OrderedDict()
 
+    @classmethod
+    def of_this_machine(cls) -> Self:
+        """Load whom this machine trusts; some 10 ms, and more while others compute."""
+        trust = cls()
+        trust.has_system_trust()
+        return trust
+
     def examine(
         self, chain: tuple[bytes, ...], name: str | None, ca_file: str | None
     ) -> Examined:
@@ -124,11 +131,6 @@ class Trust:
     def kept(self) -> int:
         """Give how many chains are remembered, at most MAX_KEPT."""
         return len(self._kept)
-
-    def forget(self) -> None:
-        """Load everything anew when it is next needed."""
-        self._loaded.clear()
-        self._kept.clear()
 
     def _keep(self, place: _Place, kept: _Kept) -> None:
         self._kept[place] = kept

@@ -1,4 +1,4 @@
-"""How long tasks may go on by themselves when the exporter stops."""
+"""How tasks end when the exporter stops: by themselves for a while, then cancelled."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,12 +7,24 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-async def ended_within(
-    seconds: float, tasks: Iterable[asyncio.Task[_T]]
+async def end(
+    tasks: Iterable[asyncio.Task[_T]], *, grace: float, cancelling: float
+) -> int:
+    """Let tasks end by themselves for so many seconds, then cancel them.
+
+    Those that are cancelled may take `cancelling` seconds for it; gives how many.
+    """
+    late = await _late_after(grace, set(tasks))
+    for task in late:
+        task.cancel()
+    await _late_after(cancelling, late)
+    return len(late)
+
+
+async def _late_after(
+    seconds: float, tasks: set[asyncio.Task[_T]]
 ) -> set[asyncio.Task[_T]]:
-    """Wait for the tasks; give those that did not end in time."""
-    running = set(tasks)
-    if not running:
-        return running
-    _, late = await asyncio.wait(running, timeout=seconds)
+    if not tasks:
+        return tasks
+    _, late = await asyncio.wait(tasks, timeout=seconds)
     return late

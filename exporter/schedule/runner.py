@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 
-from exporter.schedule.ending import ended_within
+from exporter.schedule.ending import end
 from exporter.schedule.places import Places
 from exporter.schedule.restraint import Restraint
 from exporter.schedule.timetable import Slot, Timetable, ahead_of
@@ -125,11 +125,7 @@ class Schedule:
         self._disarm()
         for slot in list(self._waiting.values()):
             self._drop(slot)
-        late = await ended_within(grace, self._tasks.values())
-        for task in late:
-            task.cancel()
-        await ended_within(_CANCEL_LIMIT, late)
-        return len(late)
+        return await end(self._tasks.values(), grace=grace, cancelling=_CANCEL_LIMIT)
 
     def _tick(self) -> None:
         try:

@@ -75,9 +75,8 @@ class Timetable:
         """Take the Unix time at which the monotonic clock stood at zero."""
         self._unix_at_zero = unix_at_zero
         self._rows: dict[str, _Row] = {}
-        self._heap: list[
-            tuple[float, int, _Row]
-        ] = []  # numbers differ: rows never meet
+        # Due times with a number each, no two alike: rows are never compared.
+        self._heap: list[tuple[float, int, _Row]] = []
         self._number = count()
 
     def __len__(self) -> int:

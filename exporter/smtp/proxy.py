@@ -21,13 +21,9 @@ Endpoint = tuple[str, int]
 
 def header(version: ProxyProtocol, ends: tuple[Endpoint, Endpoint] | None) -> bytes:
     """Write the header for a connection from the first of `ends` to the second."""
-    match version:
-        case ProxyProtocol.OFF:
-            return b""
-        case ProxyProtocol.V1:
-            return _text(ends)
-        case ProxyProtocol.V2:
-            return _binary(ends)
+    if version is ProxyProtocol.OFF:
+        return b""
+    return _text(ends) if version is ProxyProtocol.V1 else _binary(ends)
 
 
 def _text(ends: tuple[Endpoint, Endpoint] | None) -> bytes:

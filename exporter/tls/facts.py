@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import (
 )
 
 from exporter.outcome import Certificate
+from exporter.printable import printable
 
 # Label values; real ones have under a hundred characters, hostile ones have no end.
 MAX_CHARACTERS = 256
@@ -191,8 +192,7 @@ def _distinguished(name: Callable[[], x509.Name]) -> str:
 
 def _bounded(text: str) -> str:
     """Give text that is short enough, and that cannot steer a terminal."""
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    text = printable(text)
     if len(text) > MAX_CHARACTERS:
         return text[: MAX_CHARACTERS - len(_CUT)] + _CUT
     return text

@@ -10,24 +10,11 @@ from aiohttp import web
 
 from exporter.web.access.current import Access
 from exporter.web.access.gate import Gate
-from exporter.web.address import (
-    DEFAULT_PORT,
-    ListenAddress,
-    ListenError,
-    parse_listen_address,
-)
+from exporter.web.address import ListenAddress, ListenError
 from exporter.web.connections import Connections
 from exporter.web.prefix import Prefix, mounted
 from exporter.web.refusals import in_our_words, name_no_version, within_limits
 from exporter.web.sockets import HandedOverError, bound, close_all, handed_over
-
-__all__ = [
-    "DEFAULT_PORT",
-    "ListenAddress",
-    "ListenError",
-    "Listeners",
-    "parse_listen_address",
-]
 
 # How long open scrapes may finish when the exporter stops.
 SHUTDOWN_SECONDS = 1.0

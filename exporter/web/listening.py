@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from exporter.web.access.current import Access
-from exporter.web.listen import ListenAddress
+from exporter.web.address import ListenAddress
 from exporter.web.prefix import Prefix
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from exporter.web.connections import has_left
 
@@ -42,7 +43,6 @@ class Answer(NamedTuple):
 
 
 Ask = Callable[[Asked], Awaitable[Answer]]
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PLAIN = "text/plain; charset=utf-8"
 _OFF = Answer(404, _PLAIN, b"There are no probes on demand here.\n")

@@ -19,7 +19,16 @@ from exporter.vocabulary import Phase
 from exporter.web import assets
 from exporter.web.bars import KIND_OF, TALK
 from exporter.web.links import asked_name
-from exporter.web.rows import SIGNS, WORDS, Row, moment_of, row, trouble, where
+from exporter.web.rows import (
+    SIGNS,
+    WORDS,
+    Row,
+    moment_if_any,
+    moment_of,
+    row,
+    trouble,
+    where,
+)
 from exporter.web.selection import (
     Selected,
     Sort,
@@ -119,8 +128,8 @@ class Pages:
             where=where(account.target),
             state=state_of(account),
             trouble=trouble(latest, now) if latest else None,
-            last_probe=moment_of(latest.ended_at if latest else None, now),
-            last_success=moment_of(account.last_success_at, now),
+            last_probe=moment_of(latest.ended_at, now) if latest else None,
+            last_success=moment_if_any(account.last_success_at, now),
             failures=_failures(account),
             told=await _sessions(self._shown.remembered(account), now),
         )

@@ -4,12 +4,11 @@ Holds what a request may be at most, and how 404, 405 and 500 read. None shows a
 traceback, a version, or what the client has sent.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from aiohttp.typedefs import Handler
 
 SERVER = "mailserver-exporter"
 # A request line holds a path and some `name[]`; a proxy in front has such a bound too.

@@ -81,26 +81,29 @@ def row(account: Account, remembered: Outcome | None, now: float) -> Row:
         bars=shares(latest) if latest else (),
         trouble=trouble(failed, now) if failed else None,
         last_probe=moment_of(latest.ended_at, now) if latest else None,
-        last_success=moment_of(account.last_success_at, now),
+        last_success=moment_if_any(account.last_success_at, now),
     )
 
 
-def moment_of(at: float | None, now: float) -> Moment | None:
-    """Spell a Unix time against now; nothing for what never was."""
-    if at is None:
-        return None
+def moment_of(at: float, now: float) -> Moment:
+    """Spell a Unix time against now."""
     return Moment(ago(now - at), moment(at), machine_moment(at))
+
+
+def moment_if_any(at: float | None, now: float) -> Moment | None:
+    """Spell a Unix time against now; nothing for what never was."""
+    return None if at is None else moment_of(at, now)
 
 
 def trouble(failed: Outcome, now: float) -> Trouble | None:
     """Tell of a failed session what was seen; nothing of one that succeeded."""
-    told, when = diagnosed(failed), moment_of(failed.ended_at, now)
-    if told is None or when is None:
+    told = diagnosed(failed)
+    if told is None:
         return None
     words = told.seen
     if len(words) > MAX_WORDS:
         words = words[: MAX_WORDS - len(_CUT)] + _CUT
-    return Trouble(str(failed.failure), words, when)
+    return Trouble(str(failed.failure), words, moment_of(failed.ended_at, now))
 
 
 def close_words(outcome: Outcome) -> str:

@@ -78,7 +78,7 @@ def session(outcome: Outcome, anchor: str, now: float) -> Session:
     tls = outcome.tls
     return Session(
         anchor=anchor,
-        started=_started(outcome, now),
+        started=moment_of(outcome.started_at, now),
         success=outcome.success,
         failure=str(outcome.failure or ""),
         diagnosis=diagnosed(outcome),
@@ -100,12 +100,6 @@ def session(outcome: Outcome, anchor: str, now: float) -> Session:
         facts=tuple(_tls_facts(tls, outcome)) if tls else (),
         connection=tuple(_connection(outcome)),
     )
-
-
-def _started(outcome: Outcome, now: float) -> Moment:
-    started = moment_of(outcome.started_at, now)
-    assert started is not None  # noqa: S101 -- a moment of a time that is there
-    return started
 
 
 def _lines(transcript: tuple[Said, ...]) -> Iterator[Line]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from exporter import app
-from exporter.app import Exporter
 from exporter.config import load
 from exporter.demo.script import EHL, GRT, QUI, script
+from exporter.life import Exporter
 from tests.nameserver import SERVFAIL, NameServer, Zone, name_server
 from tests.scenarios import Port
 from tests.wire.neighbours import served_beside

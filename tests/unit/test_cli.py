@@ -94,8 +94,8 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     left_by(["--help"])
 
     out = capsys.readouterr().out
-    assert [*cli._COMMANDS] == COMMANDS
-    for name, (text, _) in cli._COMMANDS.items():
+    assert [*cli.COMMANDS] == COMMANDS
+    for name, (text, _) in cli.COMMANDS.items():
         assert f"    {name}" in out
         assert " ".join(text.split()) in " ".join(out.split())
 

@@ -6,7 +6,7 @@ import pytest
 
 from exporter import cli
 from exporter.cli import web as web_flags
-from exporter.cli.check_config import MOST_SHOWN, _without_login
+from exporter.cli.check_config import MOST_SHOWN
 from exporter.web.access.tls import TlsRefused
 
 SOUND = """\
@@ -89,19 +89,6 @@ def test_discovery_may_name_any_module(
     )
 
     assert "warning" not in told.replace("0 warnings", "")
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://a.test/mx", "http://a.test/mx"),
-        ("http://user:pass@a.test:8/mx?token=x", "http://a.test:8/mx"),
-        ("https://a.test?x=/@", "https://a.test"),
-    ],
-)
-def test_no_login_is_shown(url: str, shown: str) -> None:
-    """Neither a password nor a token of an address is printed."""
-    assert _without_login(url) == shown
 
 
 def test_many_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

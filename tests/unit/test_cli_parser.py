@@ -17,7 +17,7 @@ from exporter.schedule.shard import Shard, ordinal_of
 from exporter.web.address import ListenAddress, parse_listen_address
 from exporter.web.listen import _why
 
-COMMANDS = [*cli._COMMANDS]
+COMMANDS = [*cli.COMMANDS]
 
 
 def commands() -> dict[str, CommandParser]:

@@ -86,7 +86,6 @@ class Watched:
         self.complaints: list[tuple[str, str]] = []
         self.sleepers = Sleepers()
         self.watch = FileWatch(
-            sources,
             make=make,
             on_change=self.changed,
             on_failure=self.failed,
@@ -98,6 +97,10 @@ class Watched:
     def names(self) -> list[str]:
         """Give the names of the targets as they now are."""
         return [target.name for target in self.watch.targets]
+
+    async def start(self) -> None:
+        """Watch the sources from now on."""
+        await self.watch.replace(self.sources)
 
     async def look(self) -> None:
         """Have every source looked at once more."""
@@ -130,7 +133,7 @@ async def watching(
 ) -> AsyncIterator[Watched]:
     """Watch one source in a folder, from its start to its stop."""
     watched = Watched(source(folder, *patterns), make=make)
-    await watched.watch.start()
+    await watched.start()
     try:
         yield watched
     finally:
@@ -190,7 +193,7 @@ async def test_the_module_of_a_source(tmp_path: Path) -> None:
         '[{"targets": ["a"]}, {"targets": ["b"], "labels": {"__param_module": "mx"}}]'
     )
     watched = Watched(source(tmp_path, "a.json", module="lmtp"))
-    await watched.watch.start()
+    await watched.start()
     await watched.watch.stop()
 
     assert [t.module.name for t in watched.watch.targets] == ["lmtp", "mx"]
@@ -200,7 +203,7 @@ async def test_no_sources() -> None:
     """Without sources nothing is told and nothing runs."""
     watched = Watched()
     before = asyncio.all_tasks()
-    await watched.watch.start()
+    await watched.start()
     assert asyncio.all_tasks() == before
     await watched.watch.stop()
 
@@ -423,7 +426,7 @@ async def test_broken_from_the_start(tmp_path: Path) -> None:
 
 async def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more of a file is read than may be in one."""
-    monkeypatch.setattr("exporter.discovery.groups.MAX_OCTETS", 100)
+    monkeypatch.setattr("exporter.discovery.items.MAX_OCTETS", 100)
     monkeypatch.setattr(files, "MAX_OCTETS", 100)
     (tmp_path / "a.json").write_text(listed("a" * 100))
 
@@ -547,7 +550,7 @@ async def test_one_name_twice(tmp_path: Path) -> None:
         group = {"targets": ["x", "x", name], "labels": {"file": label}}
         (tmp_path / f"{name}.json").write_text(json.dumps([group]))
     watched = Watched(source(tmp_path, "c.json"), source(tmp_path, "a.json", "*.json"))
-    await watched.watch.start()
+    await watched.start()
     await watched.look()
     assert watched.names == ["x", "c", "a", "b"]
     assert watched.watch.targets[0].labels == (("file", "3"),)
@@ -609,7 +612,7 @@ async def test_a_look_that_hangs(
     for name in ("hangs", "b"):
         (tmp_path / f"{name}.json").write_text(listed(name))
     watched = Watched(source(tmp_path, "hangs.json"), source(tmp_path, "b.json"))
-    await watched.watch.start()
+    await watched.start()
     said = ("hangs.json", "reading it has taken 0 s and has not ended")
     while said not in watched.failures or watched.names != ["b"]:  # noqa: ASYNC110 -- a timer and another thread are what is waited for
         await asyncio.sleep(0.001)
@@ -629,7 +632,7 @@ async def test_replaced(tmp_path: Path) -> None:
         (tmp_path / f"{name}.json").write_text(listed(name))
     a, b, c = (source(tmp_path, f"{name}.json") for name in ("a", "b", "c"))
     watched = Watched(a, b)
-    await watched.watch.start()
+    await watched.start()
     await watched.look()
     await watched.replace(c, b, c)
     watched.sources = (c, b)
@@ -687,7 +690,7 @@ async def test_a_source_written_otherwise_that_hangs(
 
     (tmp_path / "a.json").write_text(listed("a"))
     watched = Watched(source(tmp_path, "a.json"))
-    await watched.watch.start()
+    await watched.start()
     await watched.look()
     monkeypatch.setattr(files, "_read", hangs)
     await watched.replace(source(tmp_path, "*.json", module="lmtp"))
@@ -731,7 +734,6 @@ async def test_the_context_of_a_reload(tmp_path: Path) -> None:
     heard: list[str] = []
     sleepers = Sleepers()
     watch = FileWatch(
-        (),
         make=make,
         on_change=lambda _: heard.append(request.get()),
         on_failure=lambda *_: None,
@@ -761,7 +763,7 @@ async def test_stopped(tmp_path: Path) -> None:
     tasks = asyncio.all_tasks()
     descriptors = open_descriptors()
     watched = Watched(source(tmp_path, "a.json"), source(tmp_path, "*.json"))
-    await watched.watch.start()
+    await watched.start()
     await watched.look()
     threads = [t for t in threading.enumerate() if t.name.startswith("discovery-file")]
     assert threads
@@ -794,7 +796,7 @@ async def test_stopped_while_it_starts(tmp_path: Path) -> None:
 
     (tmp_path / "a.json").write_text(listed("a"))
     watched = Watched(source(tmp_path, "a.json"), make=hangs)
-    starting = asyncio.create_task(watched.watch.start())
+    starting = asyncio.create_task(watched.start())
     assert await asyncio.to_thread(begun.wait, 30)
     stopping = asyncio.create_task(watched.watch.stop())
     await starting

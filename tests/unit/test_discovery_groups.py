@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.discovery import groups
-from exporter.discovery.groups import Form, Found, Unreadable, read_groups, shown
+from exporter.discovery import groups, items
+from exporter.discovery.groups import Found, read_groups
+from exporter.discovery.items import Form, Unreadable
 
 JSON, YAML = Form.JSON, Form.YAML
 FORMS = [JSON, YAML]
@@ -261,12 +262,6 @@ def test_a_key_that_is_no_text(key: str) -> None:
     )
 
 
-def test_what_is_shown_is_one_line() -> None:
-    """Text in a complaint is cut, and what cannot be printed is escaped."""
-    assert shown("a\nb\ud800") == "`a\\nb\\ud800`"
-    assert shown("x" * 81) == f"`{'x' * 80}...`"
-
-
 # --- texts that stand for nothing
 
 
@@ -337,7 +332,7 @@ def test_bounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What goes over a bound stands for nothing."""
-    monkeypatch.setattr(groups, bound, limit)
+    monkeypatch.setattr(groups if bound == "MAX_TARGETS" else items, bound, limit)
 
     with pytest.raises(Unreadable) as raised:
         read(text, form)

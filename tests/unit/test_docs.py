@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from docs.generate import VOCABULARY, vocabulary
 from exporter.config import parse
-from exporter.discovery.groups import Form, read_groups
+from exporter.discovery.groups import read_groups
+from exporter.discovery.items import Form
 from exporter.metrics.blackbox import Taken, blackbox_gauges
 from exporter.metrics.families import (
     CERTIFICATES_DISTINCT,

@@ -146,7 +146,7 @@ def test_the_version_is_current() -> None:
     assert numbers.sub("N", shown) == numbers.sub("N", printed)
 
 
-@pytest.mark.parametrize("command", cli._COMMANDS)
+@pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_is_told(command: str) -> None:
     """Each command has a part of its own, which names each of its flags."""
     text = PAGE.read_text()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.ink import Ink, Style, is_terminal, printable, wants_colour
+from exporter.ink import Ink, Style, is_terminal, wants_colour
+from exporter.printable import printable
 
 
 class Terminal(io.StringIO):

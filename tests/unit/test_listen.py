@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.cli import DEFAULT_LISTEN
-from exporter.web.listen import (
+from exporter.web.address import (
     DEFAULT_PORT,
     ListenAddress,
     ListenError,
-    _why,
     parse_listen_address,
 )
+from exporter.web.listen import _why
 
 
 @pytest.mark.parametrize(

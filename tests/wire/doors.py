@@ -14,7 +14,8 @@ from exporter.config.web_file import load_web
 from exporter.exposition import Page
 from exporter.exposition.negotiation import TEXT
 from exporter.web.access.current import Access
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.web.address import ListenAddress
+from exporter.web.listen import Listeners
 from exporter.web.prefix import Prefix
 from exporter.web.routes import Sources, application
 

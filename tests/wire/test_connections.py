@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from exporter.web import connections, routes
+from exporter.web import connections, listen, routes
+from exporter.web.address import ListenAddress
 from exporter.web.connections import MAX_OPEN
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.web.listen import Listeners
 from exporter.web.prefix import Prefix
 from tests.wire.doors import ANY_PORT, BODY, Place, ask, door
 
@@ -21,6 +22,13 @@ Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 PATIENCE = 20.0
 CROWD = 200
+
+
+@pytest.fixture(autouse=True)
+def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait no second where nothing is to come: on loopback all is there at once."""
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(listen, "SHUTDOWN_SECONDS", 0.1)
 
 
 @pytest.fixture

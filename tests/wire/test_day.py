@@ -22,13 +22,13 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import app
-from exporter.app import ConfigSource, Exporter
+from exporter import life
 from exporter.config import load
 from exporter.demo.listener import ScriptedServer
 from exporter.demo.script import EHL, GRT, QUI, script
 from exporter.discovery import supply
 from exporter.discovery.files import FileWatch
+from exporter.life import ConfigSource, Exporter
 from exporter.outcome import Outcome
 from exporter.probe.run import World, probe
 from exporter.targets import Target
@@ -225,7 +225,7 @@ def test_a_day(
         starts[(target,)].append(time.monotonic())
         return await probe(target, world)
 
-    monkeypatch.setattr(app, "probe", counted)
+    monkeypatch.setattr(life, "probe", counted)
     quick = partial(FileWatch, sleep=lambda seconds: asyncio.sleep(seconds / FASTER))
     monkeypatch.setattr(supply, "FileWatch", quick)
     (tmp_path / "sd").mkdir()

@@ -89,7 +89,6 @@ class Inventory:
         self.asleep = asyncio.Event()
         self.where = ""
         self.watch = HttpWatch(
-            (),
             make=make,
             on_change=self.changed,
             on_failure=self.failed,

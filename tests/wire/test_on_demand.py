@@ -22,7 +22,6 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.app import Exporter
 from exporter.config import parse
 from exporter.demo.certificates import Kind
 from exporter.demo.listener import ScriptedServer, closed_port
@@ -39,8 +38,10 @@ from exporter.demo.script import (
     script,
 )
 from exporter.exposition.negotiation import OPENMETRICS, TEXT
+from exporter.life import Exporter
 from exporter.probe.reach import MAX_PERMITTED
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.web.address import ListenAddress
+from exporter.web.listen import Listeners
 from exporter.web.routes import Sources, application
 from tests.nameserver import SERVFAIL, NameServer, Zone, name_server
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from exporter.app import ConfigSource, Exporter
 from exporter.config import load
 from exporter.demo.listener import ScriptedServer
 from exporter.demo.script import EHL, GRT, QUI, script
+from exporter.life import ConfigSource, Exporter
 from exporter.outcome import Outcome
 
 InLoop = Callable[[Coroutine[Any, Any, None]], None]

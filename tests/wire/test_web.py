@@ -21,7 +21,8 @@ from aiohttp import ClientSession
 from exporter.exposition import Page
 from exporter.exposition.negotiation import OPENMETRICS, TEXT
 from exporter.web import routes
-from exporter.web.listen import ListenAddress, ListenError, Listeners
+from exporter.web.address import ListenAddress, ListenError
+from exporter.web.listen import Listeners
 from exporter.web.routes import Sources, application
 
 InLoop = Callable[[Coroutine[Any, Any, None]], None]

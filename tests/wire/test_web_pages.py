@@ -11,9 +11,10 @@ from yarl import URL
 
 from exporter.exposition import Page
 from exporter.exposition.negotiation import TEXT
+from exporter.web.address import ListenAddress
 from exporter.web.headers import SECURITY
 from exporter.web.links import Links
-from exporter.web.listen import ListenAddress, Listeners
+from exporter.web.listen import Listeners
 from exporter.web.routes import Sources, application
 from tests.unit.accounts import Book, book
 from tests.unit.outcomes import greeting_timeout, outcome, target

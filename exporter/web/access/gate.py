@@ -4,16 +4,13 @@ Paths that do not exist are behind it as well, and so is health, as exporter-too
 has it.
 """
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from exporter.web.access.bucket import Bucket
 from exporter.web.access.current import Access
 from exporter.web.access.passwords import BusyError, Passwords, read_basic
 from exporter.web.refusals import refusal
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _CHALLENGE: dict[str, str] = {
     hdrs.WWW_AUTHENTICATE: 'Basic realm="mailserver-exporter", charset="UTF-8"'
