@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.app import DRAIN_SECONDS
+from exporter.life import DRAIN_SECONDS
 from exporter.demo.listener import ScriptedServer
 from exporter.demo.script import (
     BYE,
