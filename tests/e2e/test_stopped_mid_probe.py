@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.life import DRAIN_SECONDS
 from exporter.demo.listener import ScriptedServer
 from exporter.demo.script import (
     BYE,
@@ -26,6 +25,7 @@ from exporter.demo.script import (
     script,
 )
 from exporter.demo.session import Left, Session
+from exporter.life import DRAIN_SECONDS
 from tests.e2e.programs import PATIENCE
 from tests.e2e.scripted import elsewhere
 from tests.e2e.worlds import POLL, world
