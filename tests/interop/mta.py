@@ -5,12 +5,13 @@ its own file, `running_NAME`.
 """
 
 import os
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tests.conftest import missing_peer
+from tests.conftest import find_peer, missing_peer
 
 # What `.ci/mtas` fills: a folder for each server, and its version in a file beside.
 _UNPACKED = Path(__file__).parents[2] / ".cache" / "mtas"
@@ -52,6 +53,12 @@ def unpacked(name: str) -> Path:
 def version(place: Path) -> str:
     """Give the version of an unpacked server, as its package says."""
     return _version_file(place).read_text(encoding="ascii").strip()
+
+
+def installed_version(package: str) -> str:
+    """Give the version of a package that is installed."""
+    ask = (find_peer("dpkg-query"), "--show", "--showformat=${Version}", package)
+    return subprocess.run(ask, check=True, capture_output=True, text=True).stdout
 
 
 def libraries(place: Path) -> str:
