@@ -23,7 +23,7 @@ BUILDER := .venv-build
 UV := uv==0.13.9
 ENGINE ?= docker
 
-.PHONY: axe dashboards dist grafana-schema image image-base kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
+.PHONY: axe dashboards dist grafana-schema image image-base interop-table kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -106,6 +106,10 @@ $(OPERATOR)/schemas.json:
 	  from cloudcoil.models.prometheus_operator.v1 import PodMonitor, Probe, PrometheusRule; \
 	  print(json.dumps({m.__name__: m.model_json_schema() for m in (PodMonitor, Probe, PrometheusRule)}))' \
 	  >$@.new && mv $@.new $@ && rm -r $(OPERATOR)/venv
+
+# docs/interop.md: every server of the interop ring, as it answers here.
+interop-table: $(VENV)/.testable
+	INTEROP_WRITE=1 REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/interop/test_servers.py
 
 # The pictures of the documentation: the demo, as a browser shows it.
 screenshots: $(VENV)/.testable

@@ -762,7 +762,7 @@ async def test_drain_to_reset() -> None:
 
 @on_each_loop
 async def test_drain_behind_a_close_notify_that_was_read() -> None:
-    """A server that said close_notify with its last word waits for ours, and gets it."""
+    """A server that ends TLS with its last word waits for our end of it, and has it."""
     async with connected() as pair:
         inside = await shaken(pair)
         pair.connection.send(b"QUIT\r\n")
