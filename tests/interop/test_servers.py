@@ -62,6 +62,9 @@ COMPLAINTS = (
     "unexpected",
     "pipelining",
     "improper command",
+    "PREGREET",  # postscreen's of who did not wait for the greeting
+    "HANGUP",  # its of who left
+    "COMMAND ",  # and of commands that make no sense
     "bad-input",  # OpenSMTPD's of what makes no sense
     "io-error",  # its of a connection that broke
     "reason=disconnect",  # and of one that was left
