@@ -4,7 +4,6 @@ Holds what a test may know of a server, whichever it is; how one is started stan
 its own file, `running_NAME`.
 """
 
-import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -59,12 +58,6 @@ def installed_version(package: str) -> str:
     """Give the version of a package that is installed."""
     ask = (find_peer("dpkg-query"), "--show", "--showformat=${Version}", package)
     return subprocess.run(ask, check=True, capture_output=True, text=True).stdout
-
-
-def libraries(place: Path) -> str:
-    """Give the LD_LIBRARY_PATH of an unpacked server."""
-    found = (*place.glob("usr/lib/*-linux-gnu*"), *place.glob("lib/*-linux-gnu*"))
-    return os.pathsep.join(map(str, found))
 
 
 def _version_file(place: Path) -> Path:

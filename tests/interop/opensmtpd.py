@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exporter.demo.certificates import Kind, authority
-from tests.interop.house import CERTIFICATE_FOR, House
+from tests.interop.house import CERTIFICATE_FOR, House, faster
 from tests.interop.listening import HOST, await_listener, free_ports
 from tests.interop.mta import Door, Mta, unpacked, version
 
@@ -58,8 +58,8 @@ def running_opensmtpd(
         house.certificate(certificate, "/etc/ssl/mail.pem", "/etc/ssl/mail.key", "root")
         text = f"{_KEYS}{text}"
     house.file("/etc/smtpd.conf", f"{text}{_CONFIGURATION}")
-    clock = () if idle is None else _faster(package, IDLE_SECONDS / idle)
-    with house.running(package, (*clock, "/srv/usr/sbin/smtpd", "-d")) as process:
+    clock = () if idle is None else faster(package, IDLE_SECONDS / idle)
+    with house.running(package, (*clock, "/usr/sbin/smtpd", "-d")) as process:
         for port in doors.values():
             await_listener("OpenSMTPD", port, process)
         yield Mta(
@@ -83,10 +83,3 @@ def _furnished(place: Path) -> House:
     house.folder("/var/spool/smtpd", mode=0o711)
     house.file("/etc/aliases", "postmaster: root\n")
     return house
-
-
-def _faster(package: Path, times: float) -> tuple[str, ...]:
-    """Give what to put ahead of a command whose clocks are to run faster."""
-    (library,) = package.glob("usr/lib/*/faketime/libfaketime.so.1")
-    inside = Path("/srv") / library.relative_to(package)
-    return "/usr/bin/env", f"LD_PRELOAD={inside}", f"FAKETIME=+0 x{times:g}"

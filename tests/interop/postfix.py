@@ -20,9 +20,10 @@ from tests.interop.listening import HOST, START_SECONDS, await_listener, free_po
 DAEMONS = Path("/usr/lib/postfix/sbin")
 LOG_SECONDS = 5.0
 
-# What a session without mail needs, and no more.
+# Who has the port, where it is nobody else.
+_SMTPD = "127.0.0.1:{port} inet n - n - - smtpd\n"
+# What a session without mail needs besides, and no more.
 _MASTER = """\
-127.0.0.1:{port} inet n - n - - smtpd
 127.0.0.1:{wrapped} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
@@ -75,14 +76,19 @@ class Postfix:
 
 
 @contextmanager
-def running_postfix(place: Path, settings: Mapping[str, str]) -> Iterator[Postfix]:
-    """Run Postfix in an empty folder; `settings` are lines of main.cf."""
+def running_postfix(
+    place: Path, settings: Mapping[str, str], door: str = _SMTPD
+) -> Iterator[Postfix]:
+    """Run Postfix in an empty folder; `settings` are lines of main.cf.
+
+    `door` is the lines of master.cf that have to do with the port.
+    """
     if os.geteuid() != 0:
         missing_peer("postfix runs as root only, and this is not root")
     port, wrapped = free_ports(2)
     log = place / "mail.log"
     _configure(place, log, settings)
-    master_cf = _MASTER.format(port=port, wrapped=wrapped)
+    master_cf = (door + _MASTER).format(port=port, wrapped=wrapped)
     (place / "etc" / "master.cf").write_text(master_cf)
     postfix = Postfix(place, port, wrapped, log)
     try:

@@ -20,10 +20,12 @@ from exporter.outcome import Failure
 from exporter.tls.facts import read_certificate
 from exporter.vocabulary import Close, Phase, Reason, TlsMode, Unsolicited
 from tests.interop import page
+from tests.interop.dovecot import running_dovecot
 from tests.interop.exim import running_exim
 from tests.interop.mta import Door
 from tests.interop.opensmtpd import running_opensmtpd
 from tests.interop.postfix_mta import running_postfix_mta
+from tests.interop.postscreen import running_postscreen
 from tests.interop.visit import MODULES, Running, Visit, visit
 
 
@@ -38,14 +40,16 @@ class Server(NamedTuple):
 
 _TRADITIONAL = frozenset({"PIPELINING", "SIZE", "8BITMIME"})
 
+_SUBMIT = (Door.SUBMISSION, Door.SUBMISSIONS)
+
 SERVERS = {
     "postfix": Server(running_postfix_mta, (Door.SMTP, Door.SUBMISSIONS), _TRADITIONAL),
-    "exim": Server(
-        running_exim, (Door.SMTP, Door.SUBMISSION, Door.SUBMISSIONS), _TRADITIONAL
-    ),
+    "postscreen": Server(running_postscreen, (Door.SMTP,), _TRADITIONAL),
+    "exim": Server(running_exim, (Door.SMTP, *_SUBMIT), _TRADITIONAL),
     "opensmtpd": Server(
         running_opensmtpd, (Door.SMTP,), _TRADITIONAL - {"PIPELINING"}, has_tls=False
     ),
+    "dovecot": Server(running_dovecot, (*_SUBMIT, Door.LMTP), _TRADITIONAL - {"SIZE"}),
 }
 
 # Seconds until something is in a log that is certain to come.
