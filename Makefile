@@ -24,7 +24,7 @@ BUILDER := .venv-build
 UV := uv==0.13.9
 ENGINE ?= docker
 
-.PHONY: axe comparison dashboards dist grafana-schema image image-base kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench soak clean
+.PHONY: axe comparison dashboards dist grafana-schema image image-base interop-table kubectl kubernetes lock operator-schemas screenshots run test format lint types layers unit wire interop e2e coverage docs fuzz bench soak clean
 
 run: $(VENV)/.runnable
 	@if [ -e $(CONFIG) ]; then exec $(BIN)/mailserver-exporter serve --config.file=$(CONFIG); \
@@ -115,6 +115,10 @@ comparison: export WRITE_COMPARISON = 1
 comparison: export REQUIRE_PEERS = 1
 comparison: $(VENV)/.testable
 	$(BIN)/python -m pytest tests/e2e/test_migration.py -k "verdicts or comparison"
+
+# docs/interop.md: every server of the interop ring, as it answers here.
+interop-table: $(VENV)/.testable
+	INTEROP_WRITE=1 REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/interop/test_servers.py
 
 # The pictures of the documentation: the demo, as a browser shows it.
 screenshots: $(VENV)/.testable

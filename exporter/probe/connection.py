@@ -193,11 +193,12 @@ class Connection:
 
         What arrived before the limit counts even when the loop comes late to see it.
         Behind octets that were read, a look comes before a wait: uvloop tells of a
-        reset once, and that may have been together with those octets.
+        reset once, and that may have been together with those octets. Behind the
+        server's close_notify nothing is waited for: it may have come with its 221.
         """
         in_time = True
         while True:
-            if in_time and not self._look_first:
+            if in_time and not (self._look_first or self.close_notify):
                 if self._tls and self._unsent:
                     self._flush(self._tls)
                 in_time = await self._readable(limit)

@@ -8,7 +8,6 @@ import os
 import pwd
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -16,14 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import missing_peer
+from tests.interop.listening import HOST, START_SECONDS, await_listener, free_ports
 
 DAEMONS = Path("/usr/lib/postfix/sbin")
-START_SECONDS = 10.0
 LOG_SECONDS = 5.0
 
-# What a session without mail needs, and no more.
+# Who has the port, where it is nobody else.
+_SMTPD = "127.0.0.1:{port} inet n - n - - smtpd\n"
+# What a session without mail needs besides, and no more.
 _MASTER = """\
-127.0.0.1:{port} inet n - n - - smtpd
 127.0.0.1:{wrapped} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
@@ -38,7 +38,7 @@ class Postfix:
 
     def __init__(self, place: Path, port: int, wrapped: int, log: Path) -> None:
         """Start one that is configured already; at `wrapped` it speaks TLS at once."""
-        self.host = "127.0.0.1"
+        self.host = HOST
         self.port = port
         self.wrapped = wrapped
         self._place = place
@@ -58,7 +58,7 @@ class Postfix:
 
     def await_listener(self) -> None:
         """Wait until it listens."""
-        _await_listener(self.port, self._master)
+        await_listener("Postfix", self.port, self._master)
 
     @property
     def log(self) -> str:
@@ -76,14 +76,19 @@ class Postfix:
 
 
 @contextmanager
-def running_postfix(place: Path, settings: Mapping[str, str]) -> Iterator[Postfix]:
-    """Run Postfix in an empty folder; `settings` are lines of main.cf."""
+def running_postfix(
+    place: Path, settings: Mapping[str, str], door: str = _SMTPD
+) -> Iterator[Postfix]:
+    """Run Postfix in an empty folder; `settings` are lines of main.cf.
+
+    `door` is the lines of master.cf that have to do with the port.
+    """
     if os.geteuid() != 0:
         missing_peer("postfix runs as root only, and this is not root")
-    port, wrapped = _free_ports()
+    port, wrapped = free_ports(2)
     log = place / "mail.log"
     _configure(place, log, settings)
-    master_cf = _MASTER.format(port=port, wrapped=wrapped)
+    master_cf = (door + _MASTER).format(port=port, wrapped=wrapped)
     (place / "etc" / "master.cf").write_text(master_cf)
     postfix = Postfix(place, port, wrapped, log)
     try:
@@ -132,28 +137,3 @@ def _configure(place: Path, log: Path, settings: Mapping[str, str]) -> None:
     }
     text = "".join(f"{name} = {value}\n" for name, value in lines.items())
     (place / "etc" / "main.cf").write_text(text)
-
-
-def _free_ports() -> tuple[int, int]:
-    """Find ports that were free a moment ago: Postfix cannot be given port 0."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1]), int(other.getsockname()[1])
-
-
-def _await_listener(port: int, master: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if master.poll() is not None:
-            raise RuntimeError(f"Postfix ended with {master.returncode}")
-        if _listens(port):
-            return
-        time.sleep(0.05)  # another process starts; bounded above
-    raise RuntimeError("Postfix did not begin to listen")
-
-
-def _listens(port: int) -> bool:
-    """Look into the kernel's table: a connection would be a session in the log."""
-    wanted = f"0100007F:{port:04X} 00000000:0000 0A"
-    return wanted in Path("/proc/net/tcp").read_text()

@@ -695,6 +695,13 @@ class Inside:
         self.tls.write(octets)
         self._peer.sendall(self._outgoing.read())
 
+    def end(self, octets: bytes) -> None:
+        """Say it, and close_notify in the same segment."""
+        self.tls.write(octets)
+        with suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        self._peer.sendall(self._outgoing.read())
+
 
 async def shaken(pair: Pair) -> Inside:
     """Shake hands, as far as the client is concerned."""
@@ -766,6 +773,25 @@ async def test_drain_to_reset() -> None:
         arrived(sock, select.POLLHUP)
 
         assert await connection.drain(within(PATIENCE)) == (TcpEnd.RESET, len(BYE))
+
+
+@on_each_loop
+async def test_drain_behind_a_close_notify_that_was_read() -> None:
+    """A server that ends TLS with its last word waits for our end of it, and has it."""
+    async with connected() as pair:
+        inside = await shaken(pair)
+        pair.connection.send(b"QUIT\r\n")
+        inside.hear()
+        assert inside.tls.read() == b"QUIT\r\n"
+        inside.end(BYE)
+        assert (await pair.connection.receive(within(PATIENCE))).octets == BYE
+        assert pair.connection.surplus() == b""
+        draining = asyncio.create_task(pair.connection.drain(within(PATIENCE)))
+        await asyncio.to_thread(inside.hear)
+        pair.peer.shutdown(socket.SHUT_WR)
+
+        assert await draining == (TcpEnd.FIN, 0)
+        assert pair.connection.close_notify is True
 
 
 @pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.DEADLINE])
