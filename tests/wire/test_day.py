@@ -247,14 +247,19 @@ def test_a_day(
             await other.settled(PATIENCE)
             gc.collect()
             assert asyncio.all_tasks() <= tasks
-            deadline = time.monotonic() + PATIENCE
-            while _descriptors() > descriptors:  # the loop closes some behind us
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.01)
+            await _closed_to(descriptors)
 
     in_loop(main())
 
     assert not _too_early(starts)
+
+
+async def _closed_to(descriptors: int) -> None:
+    """Wait until no more than these are open: the loop closes some behind us."""
+    deadline = time.monotonic() + PATIENCE
+    while _descriptors() > descriptors:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 def _descriptors() -> int:
