@@ -1,22 +1,30 @@
 """Ports on loopback: free ones to give to a server, and the wait until it listens."""
 
+import secrets
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
 START_SECONDS = 10.0
 
 
+# Below those that the kernel gives to whoever names none: a connection that somebody
+# opens cannot take one between here and the server's start.
+_PORTS = range(10240, 32768)
+
+
 def free_ports(count: int) -> tuple[int, ...]:
     """Find ports that were free a moment ago: these servers cannot be given port 0."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return tuple(int(each.getsockname()[1]) for each in sockets)
+    found: set[int] = set()
+    while len(found) < count:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            found.add(port)
+    return tuple(found)
 
 
 def await_listener(name: str, port: int, process: "subprocess.Popen[bytes]") -> None:
