@@ -1,4 +1,4 @@
-"""The lines, held ready by target and joined at a scrape; and what a client accepts."""
+"""Figures held ready by target, joined at a scrape; and what a client accepts."""
 
 from exporter.exposition.lines import Exposition, Page
 from exporter.exposition.negotiation import Accepted, negotiate

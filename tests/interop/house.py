@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from exporter.demo.certificates import Kind, issue
@@ -119,8 +119,10 @@ class House:
             raise
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+                process.terminate()  # itself, which lets the log be written first
                 process.wait(START_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def _introduce(self, process: "subprocess.Popen[bytes]") -> None:
         """Tell the new namespace which uids are its own."""
