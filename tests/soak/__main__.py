@@ -108,7 +108,10 @@ class Soak:
             what = min(due, key=lambda call: due[call][0])
             at, every = due[what]
             time.sleep(max(0.0, at - time.monotonic()))
-            what()
+            try:
+                what()
+            except OSError as error:  # the exporter did not answer
+                self.wrong.append(f"{what.__name__}: {error!r}, {_moment()}")
             due[what] = (at + every, every)
         self.probes = total(self._page, started) - before
         self.skipped = total(self._page, "mailserver_exporter_probes_skipped_total")
@@ -220,6 +223,10 @@ class Soak:
         new = path.with_suffix(".new")
         new.write_text(json.dumps(document))
         new.replace(path)
+
+
+def _moment() -> str:
+    return time.strftime("%H:%M:%S")
 
 
 @contextmanager
