@@ -29,13 +29,15 @@ on_demand: {{enabled: true, allow: [127.0.0.1], ports: [{port}]}}
 targets: [{{host: 127.0.0.1, port: {port}, name: good}}]
 """
 FILLER = "filler"
-# A file system that no other process sees, and that goes with this one.
+# A file system that no other process sees, and that goes with this one; and nobody who
+# measures what the tests cover, since that is written to a file.
 MOUNT = f"""
 mount -t tmpfs -o size=64k none "$1" && cd "$1" || exit
 cat /dev/zero >{FILLER} 2>/dev/null
 mount -o "remount,$2" none "$1" || exit
 shift 2
 export TMPDIR="$PWD" HOME="$PWD" PYTHONDONTWRITEBYTECODE=1
+unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START
 exec "$@"
 """
 # Each page that is made of something, plain and on demand.

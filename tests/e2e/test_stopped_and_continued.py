@@ -19,6 +19,7 @@ STOPPED = 30.0 if SLOW else 3.0
 CONCURRENCY = 16
 # By module: how many targets, and the seconds until the server greets.
 KINDS = {"quick": (40, 0.05), "patient": (8, 1.0), "brief": (8, 1.0)}
+YOUNG = 0.7
 EXACT = 0.2  # how far off a mean of greetings may be on a busy machine
 LATE = "1.0"  # a bucket's bound: what starts later was held up by more than load
 CONFIG = """\
@@ -40,6 +41,10 @@ class Crowd:
     now: int = 0
     most: int = 0
     begun: list[float] = field(default_factory=list)
+
+    def has_just_begun(self) -> bool:
+        """Whether two sessions or more are so young that no slow server has greeted."""
+        return len(self.begun) > 1 and time.monotonic() - self.begun[-2] < YOUNG
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def lived(folder: Path) -> Iterator[tuple[World, dict[str, Crowd]]]:
 def stand_still(lives: World, crowds: dict[str, Crowd]) -> None:
     """Stop the exporter while probes of each slow kind are under way; continue it."""
     deadline = time.monotonic() + PATIENCE
-    while min(crowds["patient"].now, crowds["brief"].now) < 2:
+    while not (crowds["patient"].has_just_begun() and crowds["brief"].has_just_begun()):
         assert time.monotonic() < deadline, crowds
         time.sleep(POLL / 10)  # the exporter's own pace; bounded above
     lives.program.process.send_signal(signal.SIGSTOP)
