@@ -126,7 +126,7 @@ def test_stopped_and_continued(tmp_path: Path) -> None:
         missed = skipped(after, "missed") - skipped(before, "missed")
         assert missed >= quick * (STOPPED - 2)
         assert late(after, "schedule_lag_seconds") >= quick
-        assert late(after, "loop_lag_seconds") == late(before, "loop_lag_seconds") + 1
+        assert late(after, "loop_lag_seconds") > late(before, "loop_lag_seconds")
         # Once for all that went by, and once for the slot after.
         at_once = [at for at in crowds["quick"].begun if 0 <= at - continued < 0.9]
         assert len(at_once) <= 2 * quick
