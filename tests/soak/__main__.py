@@ -161,6 +161,7 @@ class Soak:
         self._write(self._config, only_found(self._file))
         self._ask_to_reload(by_signal=False)
         self._once_quiet(targets=0)
+        time.sleep(1.0)  # our last scrape's own socket is closed behind us
         deadline = time.monotonic() + CLOSING_SECONDS
         while (opened := self._descriptors()) != expected and expected:
             if time.monotonic() > deadline:
