@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from exporter.ledger import Account
 from exporter.metrics.family import MetricFamily, Sample
-from exporter.metrics.text import figure, whole
+from exporter.metrics.text import figure
 
 # Stands for labels that are each target's own, which it keeps with the figure.
 _OWN = "own"
@@ -103,9 +103,7 @@ def figures_of(family: MetricFamily, samples: Iterable[Sample]) -> list[bytes]:
     """Give what stands behind the tail of each sample's cell."""
     if family.own_labels:
         return [f"{extra}}} ".encode() + figure(value) for _, extra, value in samples]
-    return [
-        whole(value) if type(value) is int else figure(value) for _, _, value in samples
-    ]
+    return [figure(value) for _, _, value in samples]
 
 
 class Members(NamedTuple):

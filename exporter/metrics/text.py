@@ -69,16 +69,13 @@ def figure(value: float) -> bytes:
 
     Two of three figures are whole: a flag, a code, a count.
     """
-    if type(value) is not float:
-        return whole(int(value))
-    if 0 < value < _PLAIN_BELOW:
-        return f"{value!r}\n".encode()
-    return f"{number(value)}\n".encode()
+    if type(value) is float:
+        return f"{number(value)}\n".encode()
+    return _whole(int(value))
 
 
 @lru_cache(maxsize=4096)
-def whole(value: int) -> bytes:
-    """Write a whole number as it ends a line."""
+def _whole(value: int) -> bytes:
     return b"%d\n" % value
 
 
