@@ -14,13 +14,13 @@ from typing import TypeVar
 
 import pytest
 
-from exporter import app
 from exporter.outcome import Failure, Outcome, Speaker
-from exporter.targets import Auth, Mail, Module, SecretSource, Target
+from exporter.targets import Auth, Mail, Module, SecretSource
 from exporter.vocabulary import Close, Mechanism, Phase, Reason
 from tests.interop import page
 from tests.interop.dovecot import running_dovecot
 from tests.interop.mta import Door, Mta
+from tests.interop.probing import probed_at
 from tests.interop.visit import MODULES, probed
 
 # Its levels of what is not as it should be, save of how a test ends it; and what it
@@ -92,17 +92,11 @@ def test_lhlo(place: Path) -> None:
 
 def test_lmtp_over_unix_socket(place: Path) -> None:
     """LMTP over a Unix socket shows what it shows over TCP, and is logged as local."""
-    target = Target(
-        name="dovecot",
-        host=f"unix:{place / LMTP_SOCKET}",
-        port=0,
-        module=MODULES[Door.LMTP],
-        interval=60.0,
-    )
+    module, socket_path = MODULES[Door.LMTP], f"unix:{place / LMTP_SOCKET}"
 
     def ask(mta: Mta) -> tuple[Outcome, Outcome]:
-        here: Outcome = app.run(app.probe_once(target))
-        return here, probed(mta, Door.LMTP, target.module)
+        here = probed_at(socket_path, 0, module)
+        return here, probed(mta, Door.LMTP, module)
 
     (here, there), log = stay(place, ask)
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from exporter import app
 from exporter.outcome import Failure, Outcome
-from exporter.targets import Module, Target
+from exporter.targets import Module
 from exporter.vocabulary import Close, Phase, Quirk, Reason, Unsolicited
 from tests.interop.conftest import StartPostfix
 from tests.interop.postfix import Postfix
+from tests.interop.probing import probed_at
 
 MX = Module(name="mx")
 PROBES = 100
@@ -15,15 +15,7 @@ PROBES = 100
 
 def probed(postfix: Postfix, module: Module = MX) -> Outcome:
     """Probe Postfix once."""
-    target = Target(
-        name="postfix",
-        host=postfix.host,
-        port=postfix.port,
-        module=module,
-        interval=60.0,
-    )
-    outcome: Outcome = app.run(app.probe_once(target))
-    return outcome
+    return probed_at(postfix.host, postfix.port, module)
 
 
 def test_hundred_sessions(postfix: Postfix) -> None:

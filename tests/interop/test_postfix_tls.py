@@ -8,13 +8,13 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from exporter import app
 from exporter.outcome import Failure, Outcome
-from exporter.targets import Module, Target
+from exporter.targets import Module
 from exporter.tls.facts import read_certificate
 from exporter.vocabulary import Close, Phase, Policy, Reason, TlsMode
 from tests.interop.conftest import StartPostfix
 from tests.interop.postfix import Postfix
+from tests.interop.probing import probed_at
 
 NAME = "mx.postfix.test"
 
@@ -31,15 +31,8 @@ class Secured:
     def probed(self, module: Module) -> Outcome:
         """Probe it once, on the port that goes with the module."""
         implicit = module.tls is TlsMode.IMPLICIT
-        target = Target(
-            name="postfix",
-            host=self.postfix.host,
-            port=self.postfix.wrapped if implicit else self.postfix.port,
-            module=module,
-            interval=60.0,
-        )
-        outcome: Outcome = app.run(app.probe_once(target))
-        return outcome
+        port = self.postfix.wrapped if implicit else self.postfix.port
+        return probed_at(self.postfix.host, port, module)
 
 
 @pytest.fixture
@@ -131,27 +124,13 @@ def test_plain_on_the_wrapped_port(secured: Secured) -> None:
     """A plain probe of the wrapped port waits for a greeting that cannot come."""
     limits = replace(secured.starttls.timeouts, greeting=0.5)
     plain = Module(name="mx", timeouts=limits)
-    target = Target(
-        name="postfix",
-        host=secured.postfix.host,
-        port=secured.postfix.wrapped,
-        module=plain,
-        interval=60.0,
-    )
-    outcome: Outcome = app.run(app.probe_once(target))
+    outcome = probed_at(secured.postfix.host, secured.postfix.wrapped, plain)
 
     assert outcome.failure == Failure(Phase.GREETING, Reason.TIMEOUT)
 
 
 def test_tls_on_the_plain_port(secured: Secured) -> None:
     """A TLS probe of the plain port is answered in the clear."""
-    target = Target(
-        name="postfix",
-        host=secured.postfix.host,
-        port=secured.postfix.port,
-        module=secured.wrapped,
-        interval=60.0,
-    )
-    outcome: Outcome = app.run(app.probe_once(target))
+    outcome = probed_at(secured.postfix.host, secured.postfix.port, secured.wrapped)
 
     assert outcome.failure == Failure(Phase.TLS, Reason.PLAINTEXT)

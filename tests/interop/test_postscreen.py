@@ -1,23 +1,22 @@
 """postscreen, which tells mail clients from robots: what we see of it, and it of us."""
 
-import contextlib
 import re
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from exporter import app
 from exporter.demo.certificates import authority
 from exporter.outcome import Failure, Outcome
-from exporter.targets import Mail, Module, Target
+from exporter.targets import Mail, Module
 from exporter.vocabulary import Close, Phase, Policy, Reason, TlsMode
+from tests.interop.conftest import starting
 from tests.interop.listening import HOST
 from tests.interop.postfix import Postfix
 from tests.interop.postscreen import GREET_WAIT, NAME, screened_postfix
+from tests.interop.probing import probed_at
 
 MX = Module(name="mx")
 # What does not wait ends far below this, on a machine that is late too.
@@ -37,15 +36,8 @@ Start = Callable[..., Postfix]
 def start(peer: Callable[[str], Path]) -> Iterator[Start]:
     """Start postscreen with lines of main.cf of the test's own; ended with the test."""
     peer("postfix")
-    with contextlib.ExitStack() as stack:
-
-        def run(**settings: str) -> Postfix:
-            place = stack.enter_context(tempfile.TemporaryDirectory())
-            postfix = stack.enter_context(screened_postfix(Path(place), settings))
-            stack.callback(lambda: print(postfix.log))  # noqa: T201 -- shown on failure
-            return postfix
-
-        yield run
+    with starting(screened_postfix) as start:
+        yield lambda **settings: start(settings)
 
 
 @pytest.fixture
@@ -64,15 +56,7 @@ def starttls(tmp_path: Path) -> Module:
 
 def probed(postfix: Postfix, module: Module = MX) -> Outcome:
     """Probe it once."""
-    target = Target(
-        name="postscreen",
-        host=postfix.host,
-        port=postfix.port,
-        module=module,
-        interval=60.0,
-    )
-    outcome: Outcome = app.run(app.probe_once(target))
-    return outcome
+    return probed_at(postfix.host, postfix.port, module)
 
 
 def greeted(outcome: Outcome) -> tuple[float, float]:

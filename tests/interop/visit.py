@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from exporter import app
 from exporter.config.builtin import BUILT_IN
 from exporter.outcome import Outcome
-from exporter.targets import Auth, Mail, Module, SecretSource, Target
+from exporter.targets import Auth, Mail, Module, SecretSource
 from exporter.vocabulary import Mechanism
 from tests.interop.mta import Door, Mta
+from tests.interop.probing import probed_at
 
 SESSIONS = 20
 # How soon a server is asked to end an idle session, and how long a probe stays in one.
@@ -67,15 +67,7 @@ class Visit:
 
 def probed(mta: Mta, door: Door, module: Module) -> Outcome:
     """Probe a door once."""
-    target = Target(
-        name=mta.name,
-        host=mta.host,
-        port=mta.doors[door],
-        module=module,
-        interval=60.0,
-    )
-    outcome: Outcome = app.run(app.probe_once(target))
-    return outcome
+    return probed_at(mta.host, mta.doors[door], module)
 
 
 def visit(running: Running) -> Visit:
