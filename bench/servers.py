@@ -39,14 +39,20 @@ class Late(NamedTuple):
     took: float  # seconds from accept() to the greeting
 
 
-class _Prompt(asyncio.Protocol):
+class Prompt(asyncio.Protocol):
     """Answers at once; closes after QUIT."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet."""
         self._transport = cast(asyncio.Transport, transport)
+        self.greet()
+
+    def greet(self) -> None:
+        """Say the greeting."""
         self._transport.write(_GREETING)
 
     def data_received(self, data: bytes) -> None:
+        """Answer; a client's command comes in one piece."""
         verb = data[:4].upper()
         self._transport.write(_ANSWERS.get(verb, b"500 5.5.1 what\r\n"))
         if verb == b"QUIT":
@@ -56,7 +62,7 @@ class _Prompt(asyncio.Protocol):
 def _serve_promptly(pipe: Connection) -> None:
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(_Prompt, "127.0.0.1", 0, backlog=_BACKLOG)
+        server = await loop.create_server(Prompt, "127.0.0.1", 0, backlog=_BACKLOG)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.exporter import resident
 from tests.e2e.programs import PATIENCE, Program, running_exporter
 
 # SLOW_WORLDS=1 waits as long as the world outside would; the ring waits a part of it.
@@ -87,10 +88,7 @@ class World:
 
     def resident(self) -> int:
         """Give how many octets of memory it has, as the kernel counts them."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        kibibytes = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
-        assert kibibytes
-        return int(kibibytes[1]) * 1024
+        return resident(self.pid)
 
     @property
     def growth(self) -> int:

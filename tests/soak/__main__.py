@@ -111,7 +111,7 @@ class Soak:
             try:
                 what()
             except OSError as error:  # the exporter did not answer
-                self.wrong.append(f"{what.__name__}: {error!r}, {_moment()}")
+                self.wrong.append(f"{what.__name__}: {error!r}, {time.strftime('%X')}")
             due[what] = (at + every, every)
         self.probes = total(self._page, started) - before
         self.skipped = total(self._page, "mailserver_exporter_probes_skipped_total")
@@ -224,10 +224,6 @@ class Soak:
         new = path.with_suffix(".new")
         new.write_text(json.dumps(document))
         new.replace(path)
-
-
-def _moment() -> str:
-    return time.strftime("%H:%M:%S")
 
 
 @contextmanager

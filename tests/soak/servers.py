@@ -13,17 +13,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import cast
 
 import uvloop
 
-from bench.servers import process
+from bench.servers import Prompt, process
 
-_GREETING = b"220 mx.soak ESMTP\r\n"
-_ANSWERS = {
-    b"EHLO": b"250-mx.soak\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250 8BITMIME\r\n",
-    b"QUIT": b"221 2.0.0 Bye\r\n",
-}
 _BACKLOG = 4096
 
 # By name: seconds until the greeting; None greets nobody.
@@ -36,24 +30,19 @@ GOOD_AND_SILENT: dict[str, float | None] = {
 }
 
 
-class _Server(asyncio.Protocol):
+class _Server(Prompt):
     def __init__(self, name: str, delay: float | None, quits: Counter[str]) -> None:
         self._name = name
         self._delay = delay
         self._quits = quits
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+    def greet(self) -> None:
         if self._delay is not None:
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._delay, self._transport.write, _GREETING)
+            asyncio.get_running_loop().call_later(self._delay, super().greet)
 
     def data_received(self, data: bytes) -> None:
-        verb = data[:4].upper()
-        self._transport.write(_ANSWERS.get(verb, b"500 5.5.1 what\r\n"))
-        if verb == b"QUIT":
-            self._quits[self._name] += 1
-            self._transport.close()
+        self._quits[self._name] += data[:4].upper() == b"QUIT"
+        super().data_received(data)
 
 
 def _serve(pipe: Connection) -> None:
