@@ -191,7 +191,8 @@ class Connection:
     async def receive(self, limit: Limit) -> Received:
         """Wait for octets; FIN is Interrupted with the reason eof.
 
-        What arrived before the limit counts even when the loop comes late to see it.
+        What arrived before the limit counts even when the loop comes late to see it;
+        once it is over there is a look, and no turn of the loop in which more may come.
         Behind octets that were read, a look comes before a wait: uvloop tells of a
         reset once, and that may have been together with those octets. Behind the
         server's close_notify nothing is waited for: it may have come with its 221.
@@ -201,7 +202,7 @@ class Connection:
             if in_time and not (self._look_first or self.close_notify):
                 if self._tls and self._unsent:
                     self._flush(self._tls)
-                in_time = await self._readable(limit)
+                in_time = time.monotonic() < limit.at and await self._readable(limit)
             received = self._read()
             if received and not received.octets:
                 raise Interrupted(Reason.EOF)

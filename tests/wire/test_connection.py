@@ -600,6 +600,18 @@ async def test_past_limit() -> None:
 
 
 @on_each_loop
+async def test_past_limit_and_an_answer() -> None:
+    """What comes when the limit has passed is late, though the loop were quick."""
+    async with connected() as (connection, peer, sock):
+        reading = asyncio.ensure_future(connection.receive(within(-1.0)))
+        await asyncio.sleep(0)
+        peer.sendall(GRT)
+        arrived(sock)
+
+        assert await reason_of(reading) is Reason.TIMEOUT
+
+
+@on_each_loop
 async def test_late_loop_and_the_handshake() -> None:
     """A connection that stood before the limit counts, however late the loop looks."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
