@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -32,8 +31,6 @@ from exporter.probe import clock
 from exporter.probe.trust import Trust
 from exporter.web.listening import Listening
 from tests.wire.doors import ANY_PORT
-
-InLoop = Callable[[Coroutine[Any, Any, None]], None]
 
 HOUR = 3600.0
 GREETING = 0.3
@@ -178,7 +175,6 @@ def assert_true_greetings(before: Samples, now: Samples, target: str) -> None:
 
 def test_the_wall_clock_is_set(
     tmp_path: Path,
-    in_loop: InLoop,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -209,5 +205,6 @@ def test_the_wall_clock_is_set(
             living.cancel()
             await asyncio.gather(living, return_exceptions=True)
 
-    in_loop(story())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(story())
     assert "Traceback" not in capsys.readouterr().err
