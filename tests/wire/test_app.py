@@ -1,6 +1,7 @@
 """The exporter as a process: it serves, tells of changes, and ends when asked to.
 
-One life is lived for each kind of loop, all at once, and looked at afterwards.
+One life is lived for each kind of loop, all at once and beside the tests that need
+none, and looked at afterwards.
 """
 
 import asyncio
@@ -10,7 +11,8 @@ import socket
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,84 +180,19 @@ def _good_and_silent(now: Samples) -> bool:
     return seen and now["mailserver_exporter_probes_in_flight", ""] == 1
 
 
-@pytest.fixture(scope="module")
-def lives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Life]:
-    """Live one life for each kind of loop, at the same time."""
+@pytest.fixture(scope="module", autouse=True)
+def lives(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Future[dict[str, Life]]]:
+    """Live one life for each kind of loop, at the same time as the tests below."""
     folder = tmp_path_factory.mktemp("lives")
 
-    async def all_at_once() -> list[Life]:
-        return await asyncio.gather(*(live(kind, folder) for kind in COMMAND))
+    async def all_at_once() -> dict[str, Life]:
+        lived = await asyncio.gather(*(live(kind, folder) for kind in COMMAND))
+        return dict(zip(COMMAND, lived, strict=True))
 
-    return dict(zip(COMMAND, asyncio.run(all_at_once()), strict=True))
-
-
-@pytest.fixture(params=COMMAND)
-def life(request: pytest.FixtureRequest, lives: dict[str, Life]) -> Life:
-    """Give the life on one kind of loop."""
-    return lives[request.param]
-
-
-def test_a_probe_is_on_the_page(life: Life) -> None:
-    """After its first probe a server's metrics are there to be scraped."""
-    assert life.first["smtp_probe_success", "good"] == 1
-    assert life.first["smtp_graceful_close", "good"] == 1
-    assert life.first["mailserver_exporter_targets", "config"] == 2
-    assert life.first["mailserver_exporter_config_last_reload_successful", ""] == 1
-    assert life.ready == 200
-
-
-def test_it_tells_of_its_pulse(life: Life) -> None:
-    """Beats of the loop are counted, and the limit of probes is told."""
-    assert life.later["mailserver_exporter_loop_lag_seconds_count", ""] >= 1
-    assert life.first["mailserver_exporter_probes_in_flight_limit", ""] == 500
-
-
-def test_a_probe_under_way_holds_nobody_up(life: Life) -> None:
-    """A server that never greets has no result yet, and the other has had several."""
-    assert life.later["smtp_probes_total", "silent"] == 0
-    assert ("smtp_probe_success", "silent") not in life.later
-    assert life.later["smtp_probes_total", "good"] >= 3
-
-
-def test_a_server_that_goes_is_seen(life: Life) -> None:
-    """Its metrics are those of a refused connection, and the last success is kept."""
-    assert life.later["smtp_probe_success", "good"] == 0
-    assert life.later["smtp_probe_failure", "good"] == 1
-    assert ("smtp_banner_first_byte_seconds", "good") not in life.later
-    assert (
-        life.later["smtp_last_success_timestamp_seconds", "good"]
-        < life.later["smtp_last_probe_timestamp_seconds", "good"]
-    )
-
-
-def test_a_change_is_logged_once(life: Life) -> None:
-    """Several probes of a server that is gone are one line."""
-    (told,) = (line for line in life.log if "failure=connect_refused" in line)
-
-    assert 'level=warning msg="target fails" target=good' in told
-    assert not [line for line in life.log if "target succeeds" in line]
-
-
-def test_it_ends_when_asked_to(life: Life) -> None:
-    """SIGTERM ends it in time and with 0, whatever is still under way."""
-    assert life.code == 0
-    assert life.seconds < 5.0
-    assert 'msg="probes cancelled while stopping" probes=1' in life.log[-1]
-
-
-def test_it_ends_in_silence(life: Life) -> None:
-    """Nothing is left behind that the interpreter would complain about."""
-    assert [line for line in life.log if not re.match(r"time=\S+ level=", line)] == []
-    assert [line for line in life.log if "source=" in line] == []
-
-
-def test_it_ends_politely(life: Life) -> None:
-    """A probe that is cut off closes its connection, and says nothing it must not."""
-    assert len(life.silent) == 1
-    (session,) = life.silent
-    assert session.left is Left.FIN
-    assert session.received == b""
-    assert session.violations == []
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        yield pool.submit(lambda: asyncio.run(all_at_once()))
 
 
 # --- the demo
@@ -351,3 +288,75 @@ def test_a_reader_that_stops_reading() -> None:
         process.wait(PATIENCE)
 
     assert said == b""
+
+
+# --- what was seen of the lives, which have been lived by now
+
+
+@pytest.fixture(params=COMMAND)
+def life(request: pytest.FixtureRequest, lives: Future[dict[str, Life]]) -> Life:
+    """Give the life on one kind of loop."""
+    return lives.result()[request.param]
+
+
+def test_a_probe_is_on_the_page(life: Life) -> None:
+    """After its first probe a server's metrics are there to be scraped."""
+    assert life.first["smtp_probe_success", "good"] == 1
+    assert life.first["smtp_graceful_close", "good"] == 1
+    assert life.first["mailserver_exporter_targets", "config"] == 2
+    assert life.first["mailserver_exporter_config_last_reload_successful", ""] == 1
+    assert life.ready == 200
+
+
+def test_it_tells_of_its_pulse(life: Life) -> None:
+    """Beats of the loop are counted, and the limit of probes is told."""
+    assert life.later["mailserver_exporter_loop_lag_seconds_count", ""] >= 1
+    assert life.first["mailserver_exporter_probes_in_flight_limit", ""] == 500
+
+
+def test_a_probe_under_way_holds_nobody_up(life: Life) -> None:
+    """A server that never greets has no result yet, and the other has had several."""
+    assert life.later["smtp_probes_total", "silent"] == 0
+    assert ("smtp_probe_success", "silent") not in life.later
+    assert life.later["smtp_probes_total", "good"] >= 3
+
+
+def test_a_server_that_goes_is_seen(life: Life) -> None:
+    """Its metrics are those of a refused connection, and the last success is kept."""
+    assert life.later["smtp_probe_success", "good"] == 0
+    assert life.later["smtp_probe_failure", "good"] == 1
+    assert ("smtp_banner_first_byte_seconds", "good") not in life.later
+    assert (
+        life.later["smtp_last_success_timestamp_seconds", "good"]
+        < life.later["smtp_last_probe_timestamp_seconds", "good"]
+    )
+
+
+def test_a_change_is_logged_once(life: Life) -> None:
+    """Several probes of a server that is gone are one line."""
+    (told,) = (line for line in life.log if "failure=connect_refused" in line)
+
+    assert 'level=warning msg="target fails" target=good' in told
+    assert not [line for line in life.log if "target succeeds" in line]
+
+
+def test_it_ends_when_asked_to(life: Life) -> None:
+    """SIGTERM ends it in time and with 0, whatever is still under way."""
+    assert life.code == 0
+    assert life.seconds < 5.0
+    assert 'msg="probes cancelled while stopping" probes=1' in life.log[-1]
+
+
+def test_it_ends_in_silence(life: Life) -> None:
+    """Nothing is left behind that the interpreter would complain about."""
+    assert [line for line in life.log if not re.match(r"time=\S+ level=", line)] == []
+    assert [line for line in life.log if "source=" in line] == []
+
+
+def test_it_ends_politely(life: Life) -> None:
+    """A probe that is cut off closes its connection, and says nothing it must not."""
+    assert len(life.silent) == 1
+    (session,) = life.silent
+    assert session.left is Left.FIN
+    assert session.received == b""
+    assert session.violations == []
