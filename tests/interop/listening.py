@@ -12,15 +12,17 @@ START_SECONDS = 10.0
 
 
 # Below those that the kernel gives to whoever names none: a connection that somebody
-# opens cannot take one between here and the server's start.
+# opens cannot take one between here and the server's start. None is given twice, so no
+# server that starts meanwhile can, either.
 _PORTS = range(10240, 32768)
+_ONCE = iter(secrets.SystemRandom().sample(_PORTS, len(_PORTS)))
 
 
 def free_ports(count: int) -> tuple[int, ...]:
     """Find ports that were free a moment ago: these servers cannot be given port 0."""
     found: set[int] = set()
     while len(found) < count:
-        port = secrets.choice(_PORTS)
+        port = next(_ONCE)
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
             found.add(port)

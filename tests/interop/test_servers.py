@@ -8,8 +8,8 @@ import re
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,10 +90,16 @@ HOW_IDLE_ENDS: Mapping[Reason, tuple[str, Close, tuple[Unsolicited, ...]]] = {
 pytestmark = pytest.mark.timeout(300)
 
 
-@cache
-def visited(name: str) -> Visit:
-    """Visit a server, once for all tests."""
-    return visit(SERVERS[name].running)
+@pytest.fixture(scope="module")
+def visits(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Visit]]]:
+    """Visit the servers that selected tests ask about, once and at the same time."""
+    wanted: set[str] = set()
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.module is request.module:
+            one = item.callspec.params["name"] if hasattr(item, "callspec") else None
+            wanted |= {str(one)} if one else SERVERS.keys()
+    with ThreadPoolExecutor(max_workers=len(SERVERS)) as pool:
+        yield {name: pool.submit(visit, SERVERS[name].running) for name in wanted}
 
 
 @pytest.fixture(params=SERVERS)
@@ -103,9 +109,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def seen(name: str) -> Visit:
+def seen(name: str, visits: dict[str, Future[Visit]]) -> Visit:
     """Give what a visit to it has shown; its log is printed with a test that fails."""
-    found = visited(name)
+    found = visits[name].result()
     for log in (found.log, found.log_of_mailing, found.log_of_idle):
         print(log)  # noqa: T201 -- shown on failure
     return found
@@ -225,9 +231,9 @@ def test_complaint(name: str) -> None:
             time.sleep(0.05)  # the log is written by another process; bounded above
 
 
-def test_page() -> None:
+def test_page(visits: dict[str, Future[Visit]]) -> None:
     """docs/interop.md tells what was seen, but for the milliseconds of its machine."""
-    written = page.written([visited(name) for name in SERVERS])
+    written = page.written([visits[name].result() for name in SERVERS])
     if os.environ.get("INTEROP_WRITE") == "1":
         page.PAGE.write_text(written, encoding="utf-8")
     assert page.comparable(page.PAGE.read_text("utf-8")) == page.comparable(written)
