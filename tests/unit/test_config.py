@@ -15,6 +15,7 @@ from exporter.config import source as config_source
 from exporter.config.builtin import BUILT_IN
 from exporter.config.config import DEFAULT_BUCKETS
 from exporter.config.labels import RESERVED_LABELS
+from exporter.config.talk_keys import ReplyKeys
 from exporter.targets import (
     Auth,
     Expect,
@@ -491,6 +492,15 @@ class TestModules:
         )
         ((phase, codes),) = config.modules["x"].expect.reply
         assert f"{phase}: {list(codes)}" == step
+
+    @pytest.mark.parametrize("step", ReplyKeys.model_fields)
+    def test_replies_to_a_step_that_is_not_taken(self, step: str) -> None:
+        """No reply may be expected to what the module never says."""
+        (said,) = complaints(
+            f"modules: {{x: {{ehlo: false, expect: {{reply: {{{step}: [250]}}}}}}}}\n"
+            "targets: [a]"
+        )
+        assert f"modules.x.expect.reply.{step}: this " in said
 
     def test_an_override_of_a_silent_module(self) -> None:
         """`banner` with EHLO may ask for what needs it."""

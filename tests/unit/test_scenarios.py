@@ -61,16 +61,7 @@ def test_words(kind: type[Word]) -> None:
 
 def test_failures_of_the_dialogue() -> None:
     """Every reason that a reply can have is reached in each phase that is spoken."""
-    spoken = {
-        Phase.GREETING,
-        Phase.EHLO,
-        Phase.STARTTLS,
-        Phase.EHLO_TLS,
-        Phase.AUTH,
-        Phase.MAIL,
-        Phase.RCPT,
-        Phase.QUIT,
-    }
+    spoken = {*Reason.REJECTED.phases} - {Phase.HOLD}
     possible = {
         (phase, reason)
         for reason in Reason
