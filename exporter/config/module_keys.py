@@ -105,8 +105,9 @@ class ModuleKeys(Section):
     )
     verify: Annotated[Policy, Choice(Policy)] = Field(
         default=_MODULE.verify,
-        description="Whether the certificate is judged: its chain, name and dates. "
-        f"{_POLICIES}",
+        description="Whether the certificate's chain, name and dates matter. off: what "
+        "is wrong is told, without a verdict; report: metrics tell the verdict; "
+        "enforce: and what is wrong fails the probe.",
     )
     tls_server_name: OwnServerName = Field(
         default=_MODULE.tls_server_name,
@@ -158,7 +159,7 @@ class ModuleKeys(Section):
     hold: Annotated[float, Span("0s", "10m")] = Field(
         default=_MODULE.hold,
         description="How long to sit idle after the greeting, to catch a 221 or 421 "
-        "that nobody asked for, up to 10m.",
+        "that nobody asked for, up to 10m; it ends 1s before `timeout` at the latest.",
     )
     timeout: Limit = limit(_MODULE.timeout, "the whole probe")
     timeouts: TimeoutKeys = Field(default_factory=TimeoutKeys)

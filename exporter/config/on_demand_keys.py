@@ -36,7 +36,7 @@ class OnDemandKeys(Section):
         default=(),
         description="Who may be probed: names, `*.` and a domain for all below it, "
         "addresses, networks. Loopback, link-local and other addresses that lead "
-        "nowhere outside need an entry within their own range.",
+        "nowhere outside need an entry within their own range. Needed once enabled.",
     )
     ports: Annotated[tuple[Port, ...], Field(min_length=1, max_length=MAX_PORTS)] = (
         Field(

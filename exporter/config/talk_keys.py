@@ -53,7 +53,9 @@ class TimeoutKeys(Section):
     """How long each kind of waiting may take."""
 
     dns: Limit = limit(_TIMEOUTS.dns, "turning the name into addresses")
-    connect: Limit = limit(_TIMEOUTS.connect, "TCP, for each address tried")
+    connect: Limit = limit(
+        _TIMEOUTS.connect, "TCP, for each address tried; they share `timeout` too"
+    )
     tls: Limit = limit(_TIMEOUTS.tls, "the TLS handshake")
     greeting: Limit = limit(_TIMEOUTS.greeting, "the server's greeting (220)")
     command: Limit = limit(_TIMEOUTS.command, "the reply to a command")
@@ -135,7 +137,7 @@ def _replies(command: str) -> Any:
 
 
 class ReplyKeys(Section):
-    """The reply codes that are wanted, instead of the usual ones."""
+    """The reply codes that are wanted, instead of the usual ones; not 221 or 421."""
 
     refused = MappingProxyType(
         {
@@ -156,7 +158,7 @@ class ExpectKeys(Section):
 
     greeting: Codes = Field(
         default=tuple(_EXPECT.greeting),
-        description="Codes that the greeting may have, instead of 220.",
+        description="Codes that the greeting may have, instead of 220; not 221 or 421.",
     )
     banner: OwnPattern = Field(
         default=_EXPECT.banner,

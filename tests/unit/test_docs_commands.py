@@ -122,7 +122,7 @@ def test_the_healthcheck_is_current(
     """Both answers that the page shows are those that are given."""
 
     def answered(_: Question, __: float) -> Answer:
-        return Answer(200, "OK")
+        return Answer(200, "mailserver-exporter is healthy.")
 
     monkeypatch.setattr(healthcheck, "answered", answered)
     assert cli.main(["healthcheck"]) == 0
